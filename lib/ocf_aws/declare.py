@@ -1,0 +1,180 @@
+"""The declaration of an agent: its parameters and actions, said once.
+
+Meta-data, defaults, types, validation, man page and the tables of the README are all made from it.
+Words are those of the OCF resource agent API 1.1 (ra-api.rng).
+"""
+
+from __future__ import annotations
+
+from ocf_aws.status import FatalError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+PREFIX = "OCF_RESKEY_"
+
+# Set by Pacemaker (CRM_meta_*, crm_feature_set) and by crmsh's `resource trace` (trace_*), never by the definition.
+FOREIGN = ("CRM_meta_", "crm_", "trace_", "OCF_CHECK_LEVEL")
+
+TRUE = frozenset("true yes on 1 y".split())
+FALSE = frozenset("false no off 0 n".split())
+
+
+def boolean(text: str) -> bool:
+    """The truth value that Pacemaker's crm_str_to_boolean() reads in `text`. Raises ValueError."""
+    word = text.strip().lower()
+    if word in TRUE or word in FALSE:
+        return word in TRUE
+    raise ValueError(f"'{text}' is neither true nor false")
+
+
+def integer(text: str) -> int:
+    """The whole number in `text`. Raises ValueError."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is not a whole number") from None
+
+
+def positive_seconds(text: str) -> int:
+    """Whole seconds, as Pacemaker writes times ("10" or "10s"). Raises ValueError."""
+    number = integer(text[:-1] if text.endswith("s") else text)
+    if number < 1:
+        raise ValueError(f"'{text}' is not at least 1 second")
+    return number
+
+
+class Parameter:
+    """A parameter of an agent.
+
+    name, shortdesc, longdesc, type, default, required, unique_group, reloadable: as the API has them.
+    options: the words that are allowed, where only some are.
+    parse: makes the value of a text, raising ValueError with what is wrong with it; made of `type` and `options`
+        unless given.
+    alias_of: the parameter that this one is an older name of.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shortdesc: str,
+        longdesc: str,
+        *,
+        type: str = "string",
+        default: str | None = None,
+        required: bool = False,
+        unique_group: str | None = None,
+        reloadable: bool = False,
+        options: tuple[str, ...] = (),
+        parse: Callable[[str], Any] | None = None,
+        alias_of: str | None = None,
+    ):
+        self.name = name
+        self.shortdesc = shortdesc
+        self.longdesc = longdesc
+        self.type = type
+        self.default = default
+        self.required = required
+        self.unique_group = unique_group
+        self.reloadable = reloadable
+        self.options = options
+        self.alias_of = alias_of
+        self._parse = parse or {"boolean": boolean, "integer": integer}.get(type, str)
+
+    def parse(self, text: str) -> Any:
+        """The value of `text`. Raises ValueError saying what is wrong with it."""
+        if self.options and text not in self.options:
+            raise ValueError(f"'{text}' is none of {', '.join(self.options)}")
+        return self._parse(text)
+
+
+class Action:
+    """An action of an agent; timeout and interval in seconds, depth as the OCF check level."""
+
+    def __init__(
+        self,
+        name: str,
+        timeout: int,
+        interval: int | None = None,
+        depth: int | None = None,
+    ):
+        self.name = name
+        self.timeout = timeout
+        self.interval = interval
+        self.depth = depth
+
+
+class Parameters:
+    """Values by parameter name, as attributes; None where neither a value nor a default is given.
+
+    given: names that the definition of the resource sets.
+    wrong: what is wrong, one text a parameter, by name.
+    unknown: names that are set and that the agent does not have.
+    """
+
+    def __init__(self) -> None:
+        self.given: set[str] = set()
+        self.wrong: dict[str, str] = {}
+        self.unknown: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached for a name that the declaration does not have.
+        raise AttributeError(f"no parameter '{name}'")
+
+    def require_right(self) -> None:
+        """Raises FatalError naming each parameter that is wrong or missing."""
+        if self.wrong:
+            raise FatalError("; ".join(self.wrong.values()))
+
+
+class Agent:
+    """An agent: name (the file's), descriptions, parameters and actions."""
+
+    def __init__(
+        self,
+        name: str,
+        shortdesc: str,
+        longdesc: str,
+        parameters: Iterable[Parameter],
+        actions: Iterable[Action],
+    ):
+        self.name = name
+        self.shortdesc = shortdesc
+        self.longdesc = longdesc
+        self.parameters = tuple(parameters)
+        self.actions = tuple(actions)
+
+    def read(self, environ: Mapping[str, str]) -> Parameters:
+        """The parameters that `environ` sets, wrong ones with their default's value and a line in `wrong`."""
+        values = Parameters()
+        texts = {
+            key[len(PREFIX) :]: text.strip() for key, text in environ.items() if key.startswith(PREFIX) and text.strip()
+        }
+        for parameter in self.parameters:
+            text = texts.pop(parameter.name, None)
+            # An alias must not undo the parameter it stands for, which comes first in the declaration.
+            if parameter.alias_of and (text is None or parameter.alias_of in values.given):
+                continue
+            target = parameter.alias_of or parameter.name
+            if text is not None:
+                values.given.add(target)
+                values.wrong.pop(target, None)
+            self._set(values, parameter, target, text)
+        values.unknown = sorted(n for n in texts if not n.startswith(FOREIGN))
+        return values
+
+    @staticmethod
+    def _set(values: Parameters, parameter: Parameter, target: str, text: str | None) -> None:
+        value = None
+        try:
+            if text is not None:
+                value = parameter.parse(text)
+            elif parameter.required:
+                values.wrong[target] = f"parameter '{parameter.name}' is required"
+        except ValueError as error:
+            values.wrong[target] = f"parameter '{parameter.name}': {error}"
+        if value is None and parameter.default is not None:
+            value = parameter.parse(parameter.default)
+        setattr(values, target, value)

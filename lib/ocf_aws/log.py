@@ -1,0 +1,81 @@
+"""Messages of an agent: to where OCF agents log, and the exit reason that cluster status shows.
+
+As ocf_log() of resource-agents does it: to a terminal, else to syslog with the facility that
+pacemaker-execd names (HA_LOGFACILITY) and the file it names (HA_LOGFILE), else to stderr, which pacemaker-execd logs.
+"""
+
+from __future__ import annotations
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks: Pacemaker cuts an exit reason at the first one."""
+    return " ".join(str(text).split())
+
+
+class Log:
+    """Messages of one action.
+
+    agent, resource: names that each message carries.
+    environ: the action's environment.
+    stderr: a text stream, for messages that have no other place and for the exit reason.
+    """
+
+    def __init__(self, agent: str, resource: str, environ, stderr):
+        self._name = f"{agent}({resource})"
+        self._environ = environ
+        self._stderr = stderr
+
+    def debug(self, text: str) -> None:
+        """Said only where debug messages are asked for (HA_debug)."""
+        if self._environ.get("HA_debug", "0") not in ("", "0"):
+            self._write("DEBUG", text)
+
+    def info(self, text: str) -> None:
+        """What an administrator who reads the log of a move wants to find."""
+        self._write("INFO", text)
+
+    def warning(self, text: str) -> None:
+        """Something is wrong, but the action goes on."""
+        self._write("WARNING", text)
+
+    def error(self, text: str) -> None:
+        """The action fails."""
+        self._write("ERROR", text)
+
+    def exit_reason(self, text: str) -> None:
+        """The line that `crm_mon` and `pcs status` show beside a failed action."""
+        prefix = self._environ.get("OCF_EXIT_REASON_PREFIX", "ocf-exit-reason:")
+        print(f"{prefix}{one_line(text)}", file=self._stderr, flush=True)
+
+    def _write(self, level: str, text: str) -> None:
+        line = f"{level}: {one_line(text)}"
+        facility = self._environ.get("HA_LOGFACILITY", "none")
+        path = self._environ.get("HA_LOGFILE")
+        terminal = self._stderr.isatty()
+        if terminal or (facility == "none" and not path):
+            print(f"{self._name}: {line}", file=self._stderr, flush=True)
+            return
+        if facility != "none":
+            self._syslog(facility, level, line)
+        if path:
+            self._append(path, line)
+
+    def _syslog(self, facility: str, level: str, line: str) -> None:
+        import syslog
+
+        code = getattr(syslog, f"LOG_{facility.upper()}", syslog.LOG_DAEMON)
+        priority = {"ERROR": "ERR"}.get(level, level)
+        syslog.openlog(self._name, syslog.LOG_PID, code)
+        syslog.syslog(getattr(syslog, f"LOG_{priority}"), line)
+
+    def _append(self, path: str, line: str) -> None:
+        from os import getpid
+        from time import strftime
+
+        stamp = strftime("%b %d %H:%M:%S")
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(f"{stamp} {self._name}[{getpid()}]: {line}\n")
+        except OSError:
+            # A log file that cannot be written is no reason for an address to stay where it is.
+            print(f"{self._name}: {line}", file=self._stderr, flush=True)

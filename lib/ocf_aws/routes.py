@@ -1,0 +1,256 @@
+"""Entries for one address in VPC route tables: whose they are, and making them this instance's."""
+
+from __future__ import annotations
+
+from ocf_aws.address import Ip
+from ocf_aws.cloud import Denied, Rejected
+from ocf_aws.parallel import outcomes, results
+from ocf_aws.status import Failure, HardError, NotPermitted, SoftError, joined
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ocf_aws.cloud import Cloud
+    from ocf_aws.deadline import Deadline
+    from ocf_aws.log import Log
+    from ocf_aws.selection import Selection
+
+
+class Target:
+    """Where entries are to point: the ENI, its instance, the VPC they are in."""
+
+    def __init__(self, eni_id: str, instance_id: str, vpc_id: str | None):
+        self.eni_id = eni_id
+        self.instance_id = instance_id
+        self.vpc_id = vpc_id
+
+
+class Entry:
+    """What one route table says of an address.
+
+    table_id, vpc_id: of the table; vpc_id is None where the table does not exist, or cannot be seen.
+    route: the entry in EC2's words, None where the table has none for the address.
+    """
+
+    def __init__(self, table_id: str, vpc_id: str | None, route: dict[str, Any] | None):
+        self.table_id = table_id
+        self.vpc_id = vpc_id
+        self.route = route
+
+    def points_to(self, target: Target) -> bool:
+        """Whether packets for the address reach the target through this table."""
+        return self.complaint(target) is None
+
+    def is_of(self, target: Target) -> bool:
+        """Whether the entry names the target's ENI, in whatever state."""
+        return self.route is not None and self.route.get("NetworkInterfaceId") == target.eni_id
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether AWS made the entry (propagated from a gateway, advertised by a route server) and keeps it."""
+        return self.route is not None and self.route.get("Origin") not in (
+            None,
+            "CreateRoute",
+        )
+
+    def complaint(self, target: Target) -> str | None:
+        """Why packets for the address do not reach the target; None when they do."""
+        route = self.route
+        if self.vpc_id is None:
+            return "the table does not exist, or this node's role cannot see it"
+        if route is None:
+            return "the entry is missing"
+        holder = route.get("NetworkInterfaceId") or _other_target(route)
+        instance = route.get("InstanceId")
+        if self.is_managed:
+            return f"the entry is not the cluster's: AWS keeps it (origin {route['Origin']}, to {holder})"
+        if route.get("NetworkInterfaceId") != target.eni_id:
+            if instance and instance == target.instance_id:
+                return f"the entry points to {holder}, another ENI of this instance"
+            lost = ", which makes it a blackhole" if _is_blackhole(route) else ""
+            return f"the entry points to {holder}{f' of {instance}' if instance else ''}{lost}"
+        if _is_blackhole(route):
+            return f"the entry points to {holder} here, but EC2 calls it a blackhole"
+        return None
+
+
+def _is_blackhole(route: dict[str, Any]) -> bool:
+    return route.get("State") == "blackhole"
+
+
+def _other_target(route: dict[str, Any]) -> str:
+    for key, value in route.items():
+        if key.endswith(("GatewayId", "ConnectionId", "Arn")) or key == "InstanceId":
+            return str(value)
+    return "nothing that is left"
+
+
+def describe(cloud: Cloud, selection: Selection, ip: Ip, vpc_id: str | None) -> list[Entry]:
+    """The entry for `ip` in each table of the selection, by one call for all ids and one for each tag.
+
+    vpc_id: the VPC whose tables tags select. Raises as Cloud.call, and HardError where a tag selects no table.
+    """
+    # Asked by filter, a table that is gone is left out of the answer; asked by id, it would hide all the others.
+    questions = [[{"Name": "route-table-id", "Values": list(selection.ids)}]]
+    if not selection.ids:
+        questions.clear()
+    for key, value in selection.tags:
+        questions.append(
+            [
+                {"Name": f"tag:{key}", "Values": [value]},
+                {"Name": "vpc-id", "Values": [vpc_id]},
+            ]
+        )
+    answers = results(
+        *(
+            lambda filters=filters: cloud.list("describe_route_tables", "RouteTables", Filters=filters)
+            for filters in questions
+        )
+    )
+    entries = {table_id: Entry(table_id, None, None) for table_id in selection.ids}
+    for table in [table for answer in answers for table in answer]:
+        table_id = table["RouteTableId"]
+        entries[table_id] = Entry(table_id, table["VpcId"], _find_route(table, ip))
+    for (key, value), answer in zip(selection.tags, answers[-len(selection.tags) :]):
+        if not answer:
+            raise HardError(f"parameter 'routing_table': no route table of {vpc_id} has the tag {key}={value}")
+    return list(entries.values())
+
+
+def _find_route(table: dict[str, Any], ip: Ip) -> dict[str, Any] | None:
+    for route in table["Routes"]:
+        block = route.get("DestinationIpv6CidrBlock" if ip.is_ipv6 else "DestinationCidrBlock")
+        if block and block.endswith(f"/{ip.length}") and Ip(block) == ip:
+            return route
+    return None
+
+
+def replace(cloud: Cloud, table_id: str, ip: Ip, eni_id: str, **more: Any) -> None:
+    """Point the entry that a table has to the ENI. Raises as Cloud.call."""
+    _write(cloud, "replace_route", table_id, ip, NetworkInterfaceId=eni_id, **more)
+
+
+def create(cloud: Cloud, table_id: str, ip: Ip, eni_id: str, **more: Any) -> None:
+    """Make the entry that a table lacks. Raises as Cloud.call."""
+    _write(cloud, "create_route", table_id, ip, NetworkInterfaceId=eni_id, **more)
+
+
+def delete(cloud: Cloud, table_id: str, ip: Ip, **more: Any) -> None:
+    """Remove the entry. Raises as Cloud.call."""
+    _write(cloud, "delete_route", table_id, ip, **more)
+
+
+def _write(cloud: Cloud, operation: str, table_id: str, ip: Ip, **more: Any) -> None:
+    destination = "DestinationIpv6CidrBlock" if ip.is_ipv6 else "DestinationCidrBlock"
+    cloud.call(operation, retry=False, RouteTableId=table_id, **{destination: ip.cidr}, **more)
+
+
+class Claim:
+    """Making the entries for an address point to a target, in all tables at once.
+
+    may_create: whether an entry that is missing may be created.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        selection: Selection,
+        ip: Ip,
+        target: Target,
+        may_create: bool,
+        log: Log,
+    ):
+        self._cloud = cloud
+        self._selection = selection
+        self._ip = ip
+        self.target = target
+        self._may_create = may_create
+        self._log = log
+        self._failures: dict[str, Failure] = {}
+        self._written: set[str] = set()
+
+    def look(self) -> list[Entry]:
+        """The entries as EC2 tells them now."""
+        return describe(self._cloud, self._selection, self._ip, self.target.vpc_id)
+
+    def make(self, entries: list[Entry], deadline: Deadline) -> None:
+        """Write what is wrong in `entries`, and return once EC2 reads back right for all tables.
+
+        A table that fails does not stop the others. Raises a Failure that names each table that failed.
+        """
+        for _ in deadline.pauses(first=0.05):
+            if self._written or self._failures:
+                entries = self.look()
+            wrong = [e for e in entries if not e.points_to(self.target)]
+            self._write([e for e in wrong if self._is_open(e)])
+            # Reads may lag behind a write that has succeeded ("Eventual consistency", EC2 developer guide).
+            if not any(self._is_open(e) or e.table_id in self._written for e in wrong):
+                break
+        self._report([e for e in entries if not e.points_to(self.target)])
+
+    def _is_open(self, entry: Entry) -> bool:
+        """Whether a write may still help: none was accepted yet, and none was refused for good."""
+        failure = self._failures.get(entry.table_id)
+        return entry.table_id not in self._written and not isinstance(failure, HardError)
+
+    def _write(self, entries: list[Entry]) -> None:
+        for entry, outcome in zip(entries, outcomes([lambda e=e: self._write_one(e) for e in entries])):
+            if isinstance(outcome, Failure):
+                self._failures[entry.table_id] = outcome
+            else:
+                self._failures.pop(entry.table_id, None)
+                self._written.add(entry.table_id)
+
+    def _write_one(self, entry: Entry, **more: Any) -> None:
+        """Let one table's entry point to the target; `more` may say DryRun. Raises Failure."""
+        complaint = entry.complaint(self.target)
+        if entry.vpc_id is None or entry.is_managed:
+            raise HardError(str(complaint))
+        if entry.route is not None:
+            replace(self._cloud, entry.table_id, self._ip, self.target.eni_id, **more)
+        elif self._may_create:
+            self._create(entry.table_id, **more)
+        else:
+            raise HardError("the entry is missing, and create_route=false: create it once, or allow it to be created")
+        if not more:
+            self._log.info(f"{entry.table_id}: {complaint}; now {self._ip.cidr} points to {self.target.eni_id}")
+
+    def _create(self, table_id: str, **more: Any) -> None:
+        try:
+            create(self._cloud, table_id, self._ip, self.target.eni_id, **more)
+        except Rejected as error:
+            if error.code != "RouteAlreadyExists":
+                raise
+            # Somebody was faster, or the read that showed no entry was old.
+            replace(self._cloud, table_id, self._ip, self.target.eni_id, **more)
+        except Denied as error:
+            raise NotPermitted(
+                f"the entry is missing, and so is the right to create it: create it once, or allow ec2:CreateRoute ({error})"
+            ) from error
+
+    def _report(self, wrong: list[Entry]) -> None:
+        """Raise what is to be said of the tables that are still wrong, if any."""
+        if not wrong:
+            return
+        failures = []
+        for entry in wrong:
+            stale = SoftError(f"was written, but EC2 still says: {entry.complaint(self.target)}")
+            failure = self._failures.get(entry.table_id, stale)
+            failures.append((entry.table_id, failure))
+        raise joined(f"{self._ip.cidr} does not point here in {len(wrong)} of the route tables", failures)
+
+    def release(self, entries: list[Entry]) -> None:
+        """Delete the entries that point to the target, at once. Raises a Failure that names each table that failed."""
+        mine = [e for e in entries if e.is_of(self.target)]
+        found = outcomes([lambda e=e: delete(self._cloud, e.table_id, self._ip) for e in mine])
+        failures = [(e.table_id, f) for e, f in zip(mine, found) if isinstance(f, Failure)]
+        if failures:
+            raise joined(f"the entry for {self._ip.cidr} is left in {len(failures)} of the route tables", failures)
+
+    def rehearse(self, entries: list[Entry]) -> None:
+        """Ask EC2 by DryRun whether the entries could be written. Raises a Failure that names each table that has none."""
+        found = outcomes([lambda e=e: self._write_one(e, DryRun=True) for e in entries])
+        failures = [(e.table_id, f) for e, f in zip(entries, found) if isinstance(f, Failure)]
+        if failures:
+            raise joined(f"{self._ip.cidr} cannot be moved in {len(failures)} of the route tables", failures)
