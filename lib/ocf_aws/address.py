@@ -18,7 +18,9 @@ LABEL_LENGTH = 15
 
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
+_IFA_PROTO = 11
 _IFA_F_NODAD = 0x02
+_IFA_F_NOPREFIXROUTE = 0x200
 _FOREVER = 0xFFFFFFFF
 
 
@@ -60,13 +62,64 @@ class Ip:
         return self.family == socket.AF_INET6
 
 
-class Placed:
-    """An address as it is on a link: ip, prefix length, index of the link."""
+class Block:
+    """A CIDR block: `str()` is its canonical form, `packed` its first address, `length` that of its prefix.
 
-    def __init__(self, ip: Ip, length: int, index: int):
+    An address alone is the block of one. Raises ValueError where `text` is neither.
+    """
+
+    def __init__(self, text: str):
+        literal, slash, length = text.partition("/")
+        ip = Ip(literal)
+        self.family = ip.family
+        self.length = int(length) if slash else ip.length
+        if not 0 <= self.length <= ip.length:
+            raise ValueError(f"'{text}' is not a CIDR block")
+        spare = ip.length - self.length
+        start = int.from_bytes(ip.packed, "big") >> spare << spare
+        self.packed = start.to_bytes(len(ip.packed), "big")
+
+    def __str__(self) -> str:
+        return f"{self.first}/{self.length}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Block) and (self.packed, self.length) == (other.packed, other.length)
+
+    def __hash__(self) -> int:
+        return hash((self.packed, self.length))
+
+    def __contains__(self, ip: Ip) -> bool:
+        return ip.family == self.family and Block(f"{ip}/{self.length}") == self
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the block is one address."""
+        return self.length == len(self.packed) * 8
+
+    @property
+    def first(self) -> Ip:
+        """The block's first address."""
+        return ip_of(self.packed)
+
+    @property
+    def first_host(self) -> Ip:
+        """The first address after the block's own, which in a subnet is the VPC router's."""
+        return ip_of((int.from_bytes(self.packed, "big") + 1).to_bytes(len(self.packed), "big"))
+
+
+def ip_of(packed: bytes) -> Ip:
+    """The address that the kernel or a calculation gives as bytes."""
+    return Ip(socket.inet_ntop(socket.AF_INET6 if len(packed) == 16 else socket.AF_INET, packed))
+
+
+class Placed:
+    """An address as it is on a link: ip, prefix length, index of the link, protocol number of who added it (0: unknown)."""
+
+    def __init__(self, ip: Ip, length: int, index: int, protocol: int = 0):
         self.ip = ip
         self.length = length
         self.index = index
+        self.protocol = protocol
 
 
 def find_address(ip: Ip) -> Placed | None:
@@ -77,6 +130,57 @@ def find_address(ip: Ip) -> Placed | None:
         if attrs.get(_IFA_LOCAL, attrs.get(_IFA_ADDRESS)) == ip.packed:
             return Placed(ip, length, index)
     return None
+
+
+def addresses(family: int = socket.AF_UNSPEC) -> list[Placed]:
+    """All addresses of this network namespace; link-local and loopback ones too."""
+    found = []
+    for header, attrs in dump(RTM_GETADDR, family):
+        _, length, _, _, index = struct.unpack("=BBBBI", header)
+        packed = attrs.get(_IFA_LOCAL, attrs.get(_IFA_ADDRESS))
+        if packed and len(packed) in (4, 16):
+            # Linux has it since 5.18.
+            protocol = attrs.get(_IFA_PROTO, b"\0")[0]
+            found.append(Placed(ip_of(packed), length, index, protocol))
+    return found
+
+
+def place_address(changes: Changes, ip: Ip, link: Link, protocol: int) -> bool:
+    """Put the address on the link, alone in its prefix and with no route but its own.
+
+    protocol: the mark that says whose it is, where kernel and pyroute2 can keep one.
+    Returns False when it was there. Raises SoftError.
+    """
+    flags = _IFA_F_NOPREFIXROUTE
+    if ip.is_ipv6:
+        # EC2 gives an address to one ENI, so waiting for duplicate address detection only delays the service.
+        flags |= _IFA_F_NODAD
+    return changes.apply(
+        f"add {ip.cidr} to {link.name}",
+        "addr",
+        "add",
+        tolerate=(errno.EEXIST,),
+        index=link.index,
+        address=str(ip),
+        prefixlen=ip.length,
+        family=ip.family,
+        flags=flags,
+        proto=protocol,
+    )
+
+
+def displace_address(changes: Changes, placed: Placed) -> bool:
+    """Take an address away from where it is. Returns False when it was gone. Raises SoftError."""
+    return changes.apply(
+        f"remove {placed.ip}/{placed.length} from this node",
+        "addr",
+        "del",
+        tolerate=(errno.EADDRNOTAVAIL, errno.ENODEV),
+        index=placed.index,
+        address=str(placed.ip),
+        prefixlen=placed.length,
+        family=placed.ip.family,
+    )
 
 
 def add_address(ip: Ip, link: Link, label: str | None = None) -> bool:

@@ -151,7 +151,7 @@ class Cloud:
         from botocore import exceptions as aws
 
         try:
-            return method(**request)
+            answer: dict[str, Any] = method(**request)
         except aws.ClientError as error:
             if error.response["Error"].get("Code") == "DryRunOperation":
                 return {}
@@ -171,6 +171,10 @@ class Cloud:
         except aws.BotoCoreError as error:
             # Time-outs, refused and broken connections, TLS, answers that make no sense.
             raise Unanswered(f"{what}: {error}") from error
+        # Anything with status 200 passes for an answer in botocore, the page of a proxy's log-in too; EC2's have an id.
+        if not answer["ResponseMetadata"].get("RequestId"):
+            raise Unanswered(f"{what}: what answered is not {what.partition(':')[0]}: is a proxy in between?")
+        return answer
 
     def _make_client(self, service: str, endpoint_url: str | None = None) -> Any:
         try:
@@ -178,7 +182,7 @@ class Cloud:
             from botocore.config import Config
         except ImportError as error:
             raise NotInstalled(f"boto3 cannot be loaded on this node ({error}): install python3-boto3") from error
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ProfileNotFound
 
         config = Config(
             connect_timeout=min(_CONNECT_SECONDS, self._api_timeout),
@@ -198,6 +202,8 @@ class Cloud:
                 config=config,
                 **self._credentials,
             )
+        except ProfileNotFound as error:
+            raise Denied(f"parameter 'profile': {error} on this node") from error
         except (BotoCoreError, ValueError) as error:
             raise FatalError(f"no client for {service} can be made: {error}") from error
 
@@ -256,12 +262,13 @@ def _failure(what: str, response: dict[str, Any]) -> Unanswered | Rejected | Den
     code = str(error.get("Code", "?"))
     metadata = response.get("ResponseMetadata", {})
     status = metadata.get("HTTPStatusCode", 0)
+    request = f"{code}, request {metadata.get('RequestId', 'unknown')}"
     # The encoded part of a refusal is longer than a status line and tells nothing without sts:DecodeAuthorizationMessage.
     said = str(error.get("Message", "")).split("Encoded authorization")[0].strip()
-    reason = f"{what}: {code}: {said} (request id {metadata.get('RequestId', 'unknown')})"
+    if code in ("UnauthorizedOperation", "AccessDenied"):
+        return Denied(f"allow {what} in IAM ({request}): {said}", code)
+    reason = f"{what} failed ({request}): {said}"
     if code in _DENIED:
-        if code in ("UnauthorizedOperation", "AccessDenied"):
-            reason += f"; allow {what} in IAM"
         return Denied(reason, code)
     if code in _UNANSWERED or status >= 500 or status == 429:
         return Unanswered(reason)

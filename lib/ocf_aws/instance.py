@@ -53,7 +53,7 @@ class Imds:
     @property
     def instance_id(self) -> str:
         """Id of this instance (i-...)."""
-        return self.require("meta-data/instance-id")
+        return _dmi_instance_id() or self.require("meta-data/instance-id")
 
     @property
     def region(self) -> str:
@@ -93,6 +93,8 @@ class Imds:
                 return self._ask_once(path, deadline)
             except Unknown as error:
                 silence = error
+            if self._silence is not None:
+                break
         self._silence = silence
         raise silence
 
@@ -100,6 +102,9 @@ class Imds:
         if self._token is None:
             lifetime = {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_SECONDS}
             status, text = self._request("PUT", "api/token", lifetime, deadline)
+            if status == 403:
+                self._silence = Unknown("IMDS is disabled on this instance")
+                raise self._silence
             if status != 200:
                 raise Unknown(f"IMDS gives no token: HTTP status {status}")
             self._token = text
@@ -130,3 +135,16 @@ class Imds:
             raise Unknown(f"IMDS at {place} does not answer: {reason}") from error
         finally:
             connection.close()
+
+
+def _dmi_instance_id() -> str | None:
+    """The instance id that the Nitro hypervisor writes into the DMI table; None on Xen and outside of EC2.
+
+    "Identify EC2 Linux instances", EC2 user guide.
+    """
+    try:
+        with open("/sys/devices/virtual/dmi/id/board_asset_tag", encoding="ascii") as file:
+            tag = file.read().strip()
+    except (OSError, ValueError):
+        return None
+    return tag if tag.startswith("i-") else None

@@ -98,6 +98,14 @@ def _dump_once(request: int, family: int) -> tuple[list[tuple[bytes, dict[int, b
                 offset += (length + 3) & ~3
 
 
+def require_pyroute2() -> None:
+    """Raises NotInstalled where pyroute2 is missing; does not load it."""
+    from importlib.util import find_spec
+
+    if find_spec("pyroute2") is None:
+        raise NotInstalled("pyroute2 cannot be loaded on this node: install python3-pyroute2")
+
+
 class Changes:
     """A series of changes to the kernel's tables: `with Changes() as changes: changes.apply(...)`.
 
@@ -127,6 +135,7 @@ class Changes:
         what: str,
         table: str,
         command: str,
+        /,
         *,
         tolerate: tuple[int, ...] = (),
         **keys: Any,

@@ -37,6 +37,37 @@ def results(*functions: Callable[[], Any]) -> list[Any]:
     return found
 
 
+class Meanwhile:
+    """Work that a thread does while this one goes on: for work that mostly waits, and knows when to end."""
+
+    def __init__(self, work: Callable[[], Any]):
+        from threading import Thread
+
+        self._work = work
+        self._value: Any = None
+        self._error: BaseException | None = None
+        # The process does not wait for it when the action fails.
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._work()
+        except BaseException as error:  # handed over to the thread that asks
+            self._error = error
+
+    def check(self) -> None:
+        """Raises what the work raised, if it has already."""
+        if self._error is not None:
+            raise self._error
+
+    def result(self) -> Any:
+        """What the work returns, once it does. Raises what it raised."""
+        self._thread.join()
+        self.check()
+        return self._value
+
+
 class Aside:
     """Work that a forked child does while this process goes on.
 
@@ -84,6 +115,14 @@ class Aside:
             raise outcome
         return outcome
 
+    def give_up_after(self, seconds: float) -> None:
+        """Wait that long for the work, and end the child if it is not done then: `result` raises SoftError."""
+        from select import select
+        from signal import SIGKILL
+
+        if self._outcome is None and not select([self._reader], [], [], seconds)[0]:
+            os.kill(self._child, SIGKILL)
+
     def _wait(self) -> Any:
         import pickle
 
@@ -94,3 +133,51 @@ class Aside:
             lost = SoftError("internal error: a child process ended without a word")
             self._outcome = pickle.loads(sent) if sent else lost
         return self._outcome
+
+
+class Prepared(Aside):
+    """Work that a forked child prepares while this process goes on, and then does when it is told.
+
+    prepare: called in the child; returns the function that does the work.
+    """
+
+    def __init__(self, prepare: Callable[[], Callable[[], Any]]):
+        self._told, ready = os.pipe()
+        go, self._tell = os.pipe()
+
+        def work() -> Any:
+            # A pipe ends for its reader when the last process that could write to it has closed it.
+            os.close(self._told)
+            os.close(self._tell)
+            act = prepare()
+            os.close(ready)
+            is_told = bool(os.read(go, 1))
+            if is_told:
+                act()
+            return is_told
+
+        super().__init__(work)
+        os.close(ready)
+        os.close(go)
+
+    def __enter__(self) -> Prepared:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        # Nobody will tell it any more; and a child that has been told has been waited for.
+        os.close(self._tell)
+        self.give_up_after(0)
+        super().__exit__(*exception)
+
+    def wait_ready(self, seconds: float) -> None:
+        """Wait until the child is prepared, or has failed to be, but no longer than that."""
+        from select import select
+
+        select([self._told], [], [], seconds)
+
+    def go(self) -> None:
+        """Tell the child to do the work; no matter if it has failed already."""
+        try:
+            os.write(self._tell, b".")
+        except BrokenPipeError:
+            pass

@@ -26,6 +26,15 @@ class Target:
         self.vpc_id = vpc_id
 
 
+def find_target(cloud: Cloud, mac: str) -> Target | None:
+    """The attached ENI with this MAC, in EC2's words. Raises as Cloud.call."""
+    answer = cloud.call("describe_network_interfaces", Filters=[{"Name": "mac-address", "Values": [mac]}])
+    for eni in answer["NetworkInterfaces"]:
+        if instance_id := eni.get("Attachment", {}).get("InstanceId"):
+            return Target(eni["NetworkInterfaceId"], instance_id, eni["VpcId"])
+    return None
+
+
 class Entry:
     """What one route table says of an address.
 
@@ -58,20 +67,19 @@ class Entry:
         """Why packets for the address do not reach the target; None when they do."""
         route = self.route
         if self.vpc_id is None:
-            return "the table does not exist, or this node's role cannot see it"
+            return "does not exist, or this node's role cannot see it"
         if route is None:
-            return "the entry is missing"
+            return "has no entry"
         holder = route.get("NetworkInterfaceId") or _other_target(route)
         instance = route.get("InstanceId")
         if self.is_managed:
-            return f"the entry is not the cluster's: AWS keeps it (origin {route['Origin']}, to {holder})"
+            return f"has an entry that AWS keeps ({route['Origin']}, to {holder})"
         if route.get("NetworkInterfaceId") != target.eni_id:
             if instance and instance == target.instance_id:
-                return f"the entry points to {holder}, another ENI of this instance"
-            lost = ", which makes it a blackhole" if _is_blackhole(route) else ""
-            return f"the entry points to {holder}{f' of {instance}' if instance else ''}{lost}"
+                return f"points to {holder}, another ENI of this instance"
+            return f"points to {holder}{f' of {instance}' if instance else ''}{' (blackhole)' * _is_blackhole(route)}"
         if _is_blackhole(route):
-            return f"the entry points to {holder} here, but EC2 calls it a blackhole"
+            return f"points to {holder} here, but is a blackhole"
         return None
 
 
@@ -212,9 +220,9 @@ class Claim:
         elif self._may_create:
             self._create(entry.table_id, **more)
         else:
-            raise HardError("the entry is missing, and create_route=false: create it once, or allow it to be created")
+            raise HardError("has no entry, and create_route=false: create it once")
         if not more:
-            self._log.info(f"{entry.table_id}: {complaint}; now {self._ip.cidr} points to {self.target.eni_id}")
+            self._log.info(f"{entry.table_id} {complaint}; now {self._ip.cidr} points to {self.target.eni_id}")
 
     def _create(self, table_id: str, **more: Any) -> None:
         try:
@@ -225,9 +233,7 @@ class Claim:
             # Somebody was faster, or the read that showed no entry was old.
             replace(self._cloud, table_id, self._ip, self.target.eni_id, **more)
         except Denied as error:
-            raise NotPermitted(
-                f"the entry is missing, and so is the right to create it: create it once, or allow ec2:CreateRoute ({error})"
-            ) from error
+            raise NotPermitted(f"has no entry: create it once, or {error}") from error
 
     def _report(self, wrong: list[Entry]) -> None:
         """Raise what is to be said of the tables that are still wrong, if any."""
@@ -235,10 +241,9 @@ class Claim:
             return
         failures = []
         for entry in wrong:
-            stale = SoftError(f"was written, but EC2 still says: {entry.complaint(self.target)}")
-            failure = self._failures.get(entry.table_id, stale)
-            failures.append((entry.table_id, failure))
-        raise joined(f"{self._ip.cidr} does not point here in {len(wrong)} of the route tables", failures)
+            stale = SoftError(f"was written, but EC2 still says that it {entry.complaint(self.target)}")
+            failures.append((entry.table_id, self._failures.get(entry.table_id, stale)))
+        raise joined(failures)
 
     def release(self, entries: list[Entry]) -> None:
         """Delete the entries that point to the target, at once. Raises a Failure that names each table that failed."""
@@ -246,11 +251,11 @@ class Claim:
         found = outcomes([lambda e=e: delete(self._cloud, e.table_id, self._ip) for e in mine])
         failures = [(e.table_id, f) for e, f in zip(mine, found) if isinstance(f, Failure)]
         if failures:
-            raise joined(f"the entry for {self._ip.cidr} is left in {len(failures)} of the route tables", failures)
+            raise joined(failures)
 
     def rehearse(self, entries: list[Entry]) -> None:
         """Ask EC2 by DryRun whether the entries could be written. Raises a Failure that names each table that has none."""
         found = outcomes([lambda e=e: self._write_one(e, DryRun=True) for e in entries])
         failures = [(e.table_id, f) for e, f in zip(entries, found) if isinstance(f, Failure)]
         if failures:
-            raise joined(f"{self._ip.cidr} cannot be moved in {len(failures)} of the route tables", failures)
+            raise joined(failures)

@@ -22,7 +22,11 @@ class Status(IntEnum):
 
 
 class Failure(Exception):
-    """An action that cannot end well: `str()` is the exit reason, one line a person can act on."""
+    """An action that cannot end well: `str()` is the exit reason, one line a person can act on.
+
+    Pacemaker keeps 127 characters of it (EXIT_REASON_MAX_LEN in include/crm/services.h), so ids, codes and what to do
+    come first; the log has all of it.
+    """
 
     status = Status.ERR_GENERIC
 
@@ -71,10 +75,10 @@ class NotRunning(Failure):
     status = Status.NOT_RUNNING
 
 
-def joined(lead: str, failures: list[tuple[str, Failure]]) -> Failure:
+def joined(failures: list[tuple[str, Failure]]) -> Failure:
     """One failure for several, each told by the name of what failed: the hardest kind among them."""
     text = "; ".join(f"{name}: {failure}" for name, failure in failures)
     for kind in (FatalError, NotInstalled, NotPermitted, HardError):
         if any(isinstance(failure, kind) for _, failure in failures):
-            return kind(f"{lead}: {text}")
-    return SoftError(f"{lead}: {text}")
+            return kind(text)
+    return SoftError(text)

@@ -1,0 +1,229 @@
+"""An overlay IP in a real cluster: whatever an operator or a disaster does, one node has it and all tables know."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+import pytest
+
+from vpclab.ec2 import effects
+from vpclab.lab import Lab
+from vpclab.waiting import wait_until
+from vpclab.watch import Watch
+
+IP = "192.168.10.10"
+CIDR = f"{IP}/32"
+IPV6 = "fd00:10::10"
+
+
+def create(lab: Lab, name: str, ip: str, *options: str) -> None:
+    """Create a resource as the vendors' guides do, with the type changed, and a monitor that a test can wait for."""
+    lab.cluster.pcs(
+        *f"resource create {name} ocf:aws:aws-overlay-ip ip={ip}".split(),
+        "routing_table=" + ",".join(lab.route_tables.values()),
+        *"op start interval=0 timeout=180 op stop interval=0 timeout=180 op monitor interval=2 timeout=30".split(),
+        *options,
+    )
+
+
+@pytest.fixture(scope="module")
+def watch(lab: Lab) -> Iterator[Watch]:
+    """The resource `ip`, created with pcs, running on node1 and answering the client."""
+    with lab.watch(IP) as watch:
+        create(lab, "ip", IP, "meta", "migration-threshold=5000")
+        lab.cluster.pcs("resource", "defaults", "update", "resource-stickiness=1000")
+        yield watch
+
+
+@pytest.fixture(autouse=True)
+def ip_on_node1(lab: Lab, watch: Watch) -> None:
+    """Whatever the test before has done: both nodes online, nothing failed, the address on node1."""
+    lab.ec2.faults.clear()
+    for node in lab.nodes.values():
+        lab.network.heal(node.id)
+    lab.cluster.wait_online(90)
+    lab.cluster.pcs("property", "set", "maintenance-mode=false")
+    lab.cluster.pcs("node", "unstandby", "--all")
+    lab.cluster.pcs("resource", "cleanup")
+    lab.cluster.settled()
+    if lab.cluster.resource_runs_on("ip") != {"node1"}:
+        lab.cluster.pcs("resource", "move", "ip", "node1")
+    wait_served_by(lab, watch, "node1")
+
+
+def has_address(lab: Lab, node: str, ip: str = IP) -> bool:
+    try:
+        shown = lab.instances[node].run("ip", "-oneline", "address", "show").stdout
+    except RuntimeError:
+        return False  # it has no power
+    return f" {ip}/{ipaddress.ip_address(ip).max_prefixlen} " in shown
+
+
+def wait_served_by(
+    lab: Lab, watch: Watch, node: str, *, ip: str = IP, resource: str = "ip", timeout: float = 60
+) -> None:
+    """Wait until the cluster, the kernels, the route tables and the client agree that this node, and no other, has it."""
+    cidr = f"{ip}/{ipaddress.ip_address(ip).max_prefixlen}"
+    # Where nodes do not see each other, the one that is to take over is the one to ask.
+    cluster = lab.cluster.seen_by(node)
+
+    def views() -> dict[str, object]:
+        return {
+            "cluster": cluster.resource_runs_on(resource),
+            "kernels": {
+                name for name, instance in lab.nodes.items() if instance.running and has_address(lab, name, ip)
+            },
+            "tables": set(lab.holders(cidr).values()),
+            "client": {watch.answering(ip)},
+        }
+
+    wait_until(
+        lambda: all(view == {node} for view in views().values()), timeout, lambda: f"{views()} {cluster.status()}"
+    )
+
+
+def test_a_move_by_an_operator_takes_the_address_along(lab: Lab, watch: Watch) -> None:
+    lab.cluster.pcs("resource", "move", "ip", "node2")
+    wait_served_by(lab, watch, "node2")
+    assert not lab.cluster.failures()
+
+
+def test_a_node_in_standby_gives_the_address_away(lab: Lab, watch: Watch) -> None:
+    lab.cluster.crm("node", "standby", "node1")
+    wait_served_by(lab, watch, "node2")
+    lab.cluster.crm("node", "online", "node1")
+    lab.cluster.settled()
+    wait_served_by(lab, watch, "node2")
+
+
+def test_a_node_that_loses_its_power_is_fenced_and_replaced(lab: Lab, watch: Watch) -> None:
+    lab.nodes["node1"].off()
+    wait_served_by(lab, watch, "node2")
+    assert [call.caller for call in lab.ec2.calls.named("StopInstances")][-1] == lab.nodes["node2"].id
+    lab.cluster.wait_online(90)
+    wait_served_by(lab, watch, "node2")
+
+
+def test_a_node_that_is_cut_off_is_fenced_and_replaced(lab: Lab, watch: Watch) -> None:
+    lab.network.cut(lab.nodes["node1"].id)
+    wait_served_by(lab, watch, "node2")
+    lab.network.heal(lab.nodes["node1"].id)
+    lab.cluster.wait_online(90)
+    wait_served_by(lab, watch, "node2")
+
+
+def test_a_refresh_of_a_healthy_resource_changes_nothing(lab: Lab, watch: Watch) -> None:
+    start = watch.record.end
+    writes = len(lab.ec2.calls.named("ReplaceRoute", "CreateRoute"))
+    lab.cluster.pcs("resource", "refresh", "ip")
+    lab.cluster.settled()
+    wait_served_by(lab, watch, "node1")
+    assert watch.outages(since=start) == []
+    assert len(lab.ec2.calls.named("ReplaceRoute", "CreateRoute")) == writes
+
+
+def test_a_stolen_route_is_claimed_back_by_the_next_monitor(lab: Lab, watch: Watch) -> None:
+    steal(lab, "clients", "node2")
+    wait_until(lambda: has_failed(lab, "monitor"), 30, lab.cluster.status)
+    wait_served_by(lab, watch, "node1")
+    failure = lab.cluster.failures()[0]
+    assert failure.action == "monitor" and lab.route_tables["clients"] in failure.reason
+    assert lab.nodes["node2"].id in failure.reason
+
+
+def test_maintenance_mode_is_left_in_peace_with_a_stolen_route(lab: Lab, watch: Watch) -> None:
+    lab.cluster.pcs("property", "set", "maintenance-mode=true")
+    lab.cluster.settled()
+    steal(lab, "clients", "node2")
+    lab.cluster.pcs("resource", "refresh", "ip")
+    wait_until(lambda: has_failed(lab, "monitor"), 30, lab.cluster.status)
+    assert lab.holders(CIDR) == {"a": "node1", "b": "node1", "clients": "node2"}
+    assert has_address(lab, "node1")
+    lab.cluster.pcs("property", "set", "maintenance-mode=false")
+    wait_served_by(lab, watch, "node1")
+
+
+def test_an_address_that_somebody_removed_comes_back(lab: Lab, watch: Watch) -> None:
+    lab.nodes["node1"].run("ip", "address", "del", CIDR, "dev", "ens5")
+    wait_until(lambda: has_failed(lab, "monitor"), 30, lab.cluster.status)
+    wait_served_by(lab, watch, "node1")
+
+
+def test_a_dead_api_neither_moves_nor_stops_a_healthy_resource(lab: Lab, watch: Watch) -> None:
+    start = watch.record.end
+    monitors = monitors_run(lab, "node1")
+    lab.ec2.faults.add(effect=effects.Reset())
+    lab.imds.dead.add(lab.nodes["node1"].id)
+    try:
+        wait_until(lambda: monitors_run(lab, "node1") >= monitors + 3, 120, lab.cluster.status)
+    finally:
+        lab.imds.dead.clear()
+    assert not [failure for failure in lab.cluster.failures() if failure.resource == "ip"]
+    assert watch.outages(since=start) == []
+    assert has_address(lab, "node1")
+
+
+def test_a_throttled_api_delays_a_move_and_does_not_break_it(lab: Lab, watch: Watch) -> None:
+    lab.ec2.faults.add("*Route*", effect=effects.Error("RequestLimitExceeded", 503), times=4)
+    lab.cluster.pcs("resource", "move", "ip", "node2")
+    wait_served_by(lab, watch, "node2")
+    assert not lab.cluster.failures()
+
+
+def test_a_node_without_rights_says_so_and_the_other_node_takes_over(lab: Lab, watch: Watch) -> None:
+    lab.ec2.allow(
+        lab.nodes["node1"].id, {"Statement": [{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}]}
+    )
+    try:
+        steal(lab, "clients", "node2")
+        wait_served_by(lab, watch, "node2")
+        failure = next(f for f in lab.cluster.failures() if f.action == "start")
+        assert failure.node == "node1" and "allow ec2:ReplaceRoute" in failure.reason
+    finally:
+        lab.ec2.allow(lab.nodes["node1"].id, None)
+
+
+def test_ipv6_lives_beside_ipv4(lab: Lab, watch: Watch) -> None:
+    with lab.watch(IPV6) as six:
+        create(lab, "ip6", IPV6)
+        lab.cluster.pcs("constraint", "colocation", "add", "ip6", "with", "ip")
+        try:
+            wait_served_by(lab, six, "node1", ip=IPV6, resource="ip6")
+            lab.cluster.pcs("resource", "move", "ip", "node2")
+            wait_served_by(lab, six, "node2", ip=IPV6, resource="ip6")
+            wait_served_by(lab, watch, "node2")
+        finally:
+            lab.cluster.pcs("resource", "delete", "ip6")
+
+
+def test_a_second_address_follows_the_standby(lab: Lab, watch: Watch) -> None:
+    reader = "192.168.10.20"
+    with lab.watch(reader) as reading:
+        create(lab, "reader", reader)
+        lab.cluster.pcs("constraint", "colocation", "add", "reader", "with", "ip", "-2000")
+        try:
+            wait_served_by(lab, reading, "node2", ip=reader, resource="reader")
+            lab.cluster.pcs("node", "standby", "node2")
+            wait_served_by(lab, reading, "node1", ip=reader, resource="reader")
+            wait_served_by(lab, watch, "node1")
+        finally:
+            lab.cluster.pcs("resource", "delete", "reader")
+
+
+def has_failed(lab: Lab, action: str) -> bool:
+    """Whether the cluster remembers that this action of the resource failed."""
+    return any((failure.resource, failure.action) == ("ip", action) for failure in lab.cluster.failures())
+
+
+def steal(lab: Lab, table: str, thief: str) -> None:
+    """Let one route table send the address to another node, as a hand or a tool outside of the cluster might."""
+    lab.ec2.operator().replace_route(
+        RouteTableId=lab.route_tables[table], DestinationCidrBlock=CIDR, NetworkInterfaceId=lab.primary_eni(thief)
+    )
+
+
+def monitors_run(lab: Lab, node: str) -> int:
+    """How many monitors have warned so far that the route tables are unknown."""
+    log = lab.nodes[node].root / "var/log/pacemaker/pacemaker.log"
+    return log.read_text(errors="replace").count("what the route tables say is unknown")

@@ -1,0 +1,59 @@
+"""What all tests share: the agents as modules, and the reasons why a test cannot run here."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from vpclab import sandbox
+from vpclab.solo import Solo
+
+CHECKOUT = Path(__file__).parents[1]
+
+# Files without a suffix have no place for their bytecode but beside themselves.
+sys.dont_write_bytecode = True
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may depend on the AWS and cluster settings of the machine that it runs on."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "OCF_", "HA_", "BOTO_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+
+
+def load_agent(name: str) -> ModuleType:
+    """An agent's executable as a module; importing it runs nothing."""
+    path = str(CHECKOUT / "agents" / name)
+    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), path)
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def overlay_ip() -> ModuleType:
+    """The agent aws-overlay-ip."""
+    return load_agent("aws-overlay-ip")
+
+
+@pytest.fixture
+def solo(tmp_path: Path) -> Iterator[Solo]:
+    """This sandbox as one instance of the plan's VPC."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: the agent changes the kernel's tables")
+    if not sandbox.inside():
+        pytest.skip("needs a sandbox: run `make test`, or python3 tests/vpclab/sandbox.py pytest ...")
+    with Solo(tmp_path) as solo:
+        yield solo

@@ -1,0 +1,206 @@
+"""aws-overlay-ip when EC2, STS or IMDS fail: a healthy resource stays up, stop works, start says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from vpclab.ec2 import effects
+from vpclab.solo import Result, Solo
+
+IP = "192.168.10.10"
+CIDR = f"{IP}/32"
+
+
+@pytest.fixture
+def act(solo: Solo) -> Callable[..., Result]:
+    """Runs an action of a resource with an entry in all three tables; the address and the entries are at node2."""
+    solo.ec2.operator().modify_network_interface_attribute(
+        NetworkInterfaceId=solo.eni, SourceDestCheck={"Value": False}
+    )
+    for table in solo.vpc.route_tables:
+        solo.create_route(table, CIDR, solo.primary_eni("node2"))
+    parameters = {"ip": IP, "routing_table": " ".join(solo.vpc.route_tables.values()), "api_timeout": "1"}
+
+    def run(action: str, **how: Any) -> Result:
+        return solo.run("aws-overlay-ip", action, {**parameters, **how.pop("parameters", {})}, **how)
+
+    return run
+
+
+def break_api(effect: effects.Effect) -> Callable[[Solo], None]:
+    return lambda solo: solo.ec2.faults.add(effect=effect) and None
+
+
+def kill_imds(solo: Solo) -> None:
+    solo.imds.dead.add(solo.instance_id)
+
+
+def disable_imds(solo: Solo) -> None:
+    solo.imds.disabled.add(solo.instance_id)
+
+
+def forbid_everything(solo: Solo) -> None:
+    solo.ec2.allow(solo.instance_id, {"Statement": []})
+
+
+BREAKAGES = {
+    "dead": break_api(effects.Reset()),
+    "silent": break_api(effects.Hang()),
+    "throttling": break_api(effects.Error("RequestLimitExceeded", 503)),
+    "failing": break_api(effects.Error("InternalError", 500)),
+    "slow": break_api(effects.Delay(30)),
+    "behind a broken proxy": break_api(effects.Garbage(502)),
+    "answering nonsense": break_api(effects.Garbage(200)),
+    "without rights": forbid_everything,
+    "IMDS dead": kill_imds,
+    "IMDS disabled": disable_imds,
+}
+SOFT = [name for name in BREAKAGES if name != "without rights"]
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+def test_a_healthy_resource_stays_up_through_the_outage(solo: Solo, act: Callable[..., Result], breakage: str) -> None:
+    assert act("start").status == 0
+    BREAKAGES[breakage](solo)
+    for how in ({"interval": 10}, {}):
+        result = act("monitor", timeout=10, **how)
+        assert result.status == 0
+        assert "what the route tables say is unknown" in result.stderr
+
+
+def test_a_healthy_resource_stays_up_through_ten_monitors(solo: Solo, act: Callable[..., Result]) -> None:
+    assert act("start").status == 0
+    kill = solo.ec2.faults.add(effect=effects.Reset())
+    parameters = {"api_timeout": "1"}
+    assert [act("monitor", interval=10, parameters=parameters).status for _ in range(10)] == [0] * 10
+    solo.ec2.faults.remove(kill)
+    assert "WARNING" not in act("monitor", interval=10).stderr
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+def test_a_stop_works_at_once(solo: Solo, act: Callable[..., Result], breakage: str) -> None:
+    assert act("start").status == 0
+    BREAKAGES[breakage](solo)
+    result = act("stop")
+    assert result.status == 0 and result.seconds < 2
+    assert CIDR not in solo.addresses()
+
+
+@pytest.mark.parametrize("breakage", ["dead", "silent", "IMDS dead"])
+def test_a_stop_that_is_to_delete_entries_still_succeeds_in_time(
+    solo: Solo, act: Callable[..., Result], breakage: str
+) -> None:
+    assert act("start").status == 0
+    BREAKAGES[breakage](solo)
+    result = act("stop", parameters={"delete_route_on_stop": "true"}, timeout=10)
+    assert result.status == 0 and "not all entries were deleted" in result.stderr
+    assert CIDR not in solo.addresses()
+
+
+@pytest.mark.parametrize("breakage", SOFT)
+def test_a_start_fails_with_a_reason_inside_its_timeout(solo: Solo, act: Callable[..., Result], breakage: str) -> None:
+    BREAKAGES[breakage](solo)
+    result = act("start", timeout=8)
+    assert result.status == 1
+    assert result.reason and "internal error" not in result.reason
+    assert ("IMDS" if "IMDS" in breakage else "ec2:DescribeRouteTables") in result.reason
+
+
+def test_a_start_without_rights_is_a_hard_error(solo: Solo, act: Callable[..., Result]) -> None:
+    forbid_everything(solo)
+    result = act("start")
+    assert result.status == 4
+    assert "allow ec2:DescribeRouteTables" in result.reason and "request " in result.reason
+
+
+def test_credentials_that_have_expired_are_named(solo: Solo, act: Callable[..., Result]) -> None:
+    with solo.ec2.faults.add(effect=effects.Error("RequestExpired", 400)):
+        result = act("start")
+    assert result.status == 4 and "RequestExpired" in result.reason
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_start_gets_over_a_hiccup(solo: Solo, act: Callable[..., Result], times: int) -> None:
+    solo.ec2.faults.add("DescribeRouteTables", effect=effects.Error("RequestLimitExceeded", 503), times=times)
+    assert act("start", parameters={"api_timeout": "10"}).status == 0
+
+
+@pytest.mark.parametrize("effect", [effects.LostAnswer(), effects.Reset(), effects.Error("Unavailable", 503)])
+def test_a_write_without_an_answer_is_looked_at_before_it_is_written_again(
+    solo: Solo, act: Callable[..., Result], effect: effects.Effect
+) -> None:
+    table = {"RouteTableId": solo.vpc.route_tables["a"]}
+    solo.ec2.faults.add("ReplaceRoute", where=table, effect=effect, times=1)
+    assert act("start").status == 0
+    mine = [c for c in solo.ec2.calls.by(solo.instance_id) if c.action in ("ReplaceRoute", "DescribeRouteTables")]
+    writes = [i for i, c in enumerate(mine) if c.action == "ReplaceRoute" and c.parameters.items() >= table.items()]
+    looks = [i for i, c in enumerate(mine) if c.action == "DescribeRouteTables"]
+    assert len(writes) == (1 if isinstance(effect, effects.LostAnswer) else 2)
+    if len(writes) == 2:
+        assert any(writes[0] < look < writes[1] for look in looks)
+    assert solo.holder("a", CIDR) == solo.eni
+
+
+def test_reads_that_lag_behind_the_write_are_waited_for(solo: Solo, act: Callable[..., Result]) -> None:
+    solo.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(1.5))
+    result = act("start")
+    assert result.status == 0 and result.seconds > 1.5
+    assert len(solo.ec2.calls.named("ReplaceRoute")) == 3
+
+
+def test_a_start_whose_write_never_shows_fails_in_time_and_says_so(solo: Solo, act: Callable[..., Result]) -> None:
+    solo.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(60))
+    result = act("start", timeout=6)
+    assert result.status == 1 and "was written, but EC2 still says" in result.reason
+
+
+def test_imds_that_forgets_its_token_is_asked_for_another(solo: Solo, act: Callable[..., Result]) -> None:
+    solo.imds.forget_tokens()
+    assert act("start").status == 0
+
+
+def test_imds_is_never_asked_through_a_proxy(solo: Solo, act: Callable[..., Result]) -> None:
+    proxy = {name: "http://127.0.0.1:9" for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY")}
+    assert act("start", environ=proxy).status == 0
+
+
+def test_a_proxy_that_is_dead_is_named(solo: Solo, act: Callable[..., Result]) -> None:
+    result = act("start", parameters={"proxy": "http://127.0.0.1:9"})
+    assert result.status == 1 and "proxy" in result.reason.lower()
+
+
+def test_a_name_that_does_not_resolve_is_a_reason(solo: Solo, act: Callable[..., Result]) -> None:
+    result = act("start", parameters={"endpoint_url": "https://nowhere.invalid"})
+    assert result.status == 1 and "nowhere.invalid" in result.reason
+
+
+def test_a_secret_is_in_no_message(solo: Solo, act: Callable[..., Result]) -> None:
+    forbid_everything(solo)
+    result = act("start", environ={"HA_debug": "1"})
+    credentials = solo.ec2.credentials(solo.instance_id)
+    for secret in ("SecretAccessKey", "Token"):
+        assert credentials[secret] not in result.stderr + result.stdout
+
+
+@pytest.mark.parametrize("module", ["boto3", "pyroute2"])
+def test_a_library_that_is_missing_is_named(
+    solo: Solo, act: Callable[..., Result], module: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    from vpclab.solo import CHECKOUT
+
+    assert act("start").status == 0
+    broken = tmp_path_factory.mktemp("broken")
+    (broken / f"{module}.py").write_text(f"raise ImportError('No module named {module}')")
+    without = {"PYTHONPATH": f"{broken}:{CHECKOUT / 'lib'}"}
+    assert act("monitor", interval=10, environ=without).status == 0
+    assert act("stop", environ=without).status == (1 if module == "pyroute2" else 0)
+    act("stop")
+    assert act("stop", environ=without).status == 0
+    assert act("monitor", environ=without).status == 7
+    for action, level in (("start", 0), ("validate-all", 10)):
+        result = act(action, level=level, environ=without)
+        assert result.status == 5 and f"install python3-{module}" in result.reason
+    assert act("validate-all", environ=without).status == 0

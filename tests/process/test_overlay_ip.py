@@ -1,0 +1,539 @@
+"""aws-overlay-ip, each action as Pacemaker runs it: a process of its own, a real kernel, the emulated EC2."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+
+from vpclab.ec2 import effects
+from vpclab.solo import CHECKOUT, PYTHON, Result, Solo
+
+IP = "192.168.10.10"
+CIDR = f"{IP}/32"
+IPV6_CIDR = "fd00:10::10/128"
+
+
+class Resource:
+    """A resource of the agent, by its parameters."""
+
+    def __init__(self, solo: Solo, **parameters: str):
+        self.solo = solo
+        self.tables = dict(solo.vpc.route_tables)
+        self.parameters = {"ip": IP, "routing_table": ",".join(self.tables.values()), **parameters}
+
+    def __call__(self, action: str, **how: Any) -> Result:
+        parameters = {**self.parameters, **how.pop("parameters", {})}
+        return self.solo.run("aws-overlay-ip", action, parameters, **how)
+
+    def monitor(self, **how: Any) -> Result:
+        return self("monitor", interval=10, **how)
+
+    def holders(self, destination: str = CIDR) -> set[str | None]:
+        return {self.solo.holder(name, destination) for name in self.tables}
+
+
+@pytest.fixture
+def resource(solo: Solo) -> Resource:
+    """A resource whose address has an entry in all three route tables, pointing to node2, as before a failover."""
+    disable_source_dest_check(solo)
+    for table in solo.vpc.route_tables:
+        solo.create_route(table, CIDR, solo.primary_eni("node2"))
+    return Resource(solo)
+
+
+def disable_source_dest_check(solo: Solo) -> None:
+    solo.ec2.operator().modify_network_interface_attribute(
+        NetworkInterfaceId=solo.eni, SourceDestCheck={"Value": False}
+    )
+
+
+# --- the life of a resource -------------------------------------------------------------------------------------------
+
+
+def test_start_puts_the_address_here_and_all_tables_point_to_it(resource: Resource) -> None:
+    assert resource("start").status == 0
+    assert CIDR in resource.solo.addresses()
+    assert resource.holders() == {resource.solo.eni}
+    assert resource.monitor().status == 0
+    assert resource("monitor", level=10).status == 0
+
+
+def test_stop_takes_the_address_away_and_leaves_the_entries_alone(resource: Resource) -> None:
+    resource("start")
+    resource.solo.ec2.calls.clear()
+    assert resource("stop").status == 0
+    assert CIDR not in resource.solo.addresses()
+    assert resource.monitor().status == 7
+    assert resource.holders() == {resource.solo.eni}
+    assert not resource.solo.ec2.calls
+
+
+def test_start_and_stop_may_be_repeated(resource: Resource) -> None:
+    assert [resource(action).status for action in ("start", "start", "stop", "stop")] == [0, 0, 0, 0]
+
+
+def test_a_start_asks_once_for_all_tables_and_writes_only_what_is_wrong(resource: Resource) -> None:
+    resource("start")
+    calls = resource.solo.ec2.calls
+    assert len(calls.named("DescribeRouteTables")) == 2  # once to look, once to read back
+    assert len(calls.named("ReplaceRoute")) == 3
+    calls.clear()
+    resource("start")
+    assert len(calls.named("DescribeRouteTables")) == 1
+    assert not calls.named("ReplaceRoute")
+
+
+def test_the_address_is_here_before_any_table_is_written(resource: Resource) -> None:
+    seen = []
+
+    def look() -> None:
+        seen.append(CIDR in resource.solo.addresses())
+
+    resource.solo.ec2.on_change = look
+    resource("start")
+    assert seen and all(seen)
+
+
+def test_ipv4_and_ipv6_addresses_live_side_by_side(resource: Resource) -> None:
+    six = Resource(resource.solo, ip=IPV6_CIDR)
+    assert resource("start").status == six("start").status == 0
+    assert {CIDR, IPV6_CIDR} <= resource.solo.addresses()
+    assert resource.holders() == six.holders(IPV6_CIDR) == {resource.solo.eni}
+    assert six("stop").status == 0
+    assert CIDR in resource.solo.addresses() and IPV6_CIDR not in resource.solo.addresses()
+    assert resource.monitor().status == 0 and six.monitor().status == 7
+
+
+def test_an_ipv6_address_is_used_at_once_and_never_as_a_source_by_itself(resource: Resource) -> None:
+    Resource(resource.solo, ip=IPV6_CIDR)("start")
+    shown = subprocess.run(["ip", "-6", "addr", "show", "dev", "ens5"], capture_output=True, text=True).stdout
+    line = next(line for line in shown.splitlines() if IPV6_CIDR in line)
+    assert "nodad" in line and "deprecated" in line and "tentative" not in line
+
+
+def test_an_address_that_begins_like_ours_is_not_ours(resource: Resource) -> None:
+    subprocess.run(["ip", "address", "add", f"{IP}0/32", "dev", "ens5"], check=True)
+    assert resource.monitor().status == 7
+
+
+def test_the_label_stands_beside_the_address(resource: Resource) -> None:
+    assert resource("start", parameters={"iflabel": "hana"}).status == 0
+    shown = subprocess.run(["ip", "addr", "show", "label", "ens5:hana"], capture_output=True, text=True).stdout
+    assert CIDR in shown
+
+
+def test_the_address_may_be_on_the_loopback_interface(resource: Resource) -> None:
+    assert resource("start", parameters={"interface": "lo"}).status == 0
+    assert resource.holders() == {resource.solo.eni}
+    assert resource.monitor(parameters={"interface": "lo"}).status == 0
+    assert resource("stop", parameters={"interface": "lo"}).status == 0
+
+
+def test_cloudtrail_can_tell_the_resource_that_moved_a_route(resource: Resource) -> None:
+    resource("start")
+    for call in resource.solo.ec2.calls.by(resource.solo.instance_id):
+        assert "ocf-aws/" in call.user_agent and "aws-overlay-ip/rsc_ip" in call.user_agent
+
+
+def test_reload_moves_the_entries_of_a_table_that_was_added(resource: Resource) -> None:
+    one = {"routing_table": resource.tables["a"]}
+    resource("start", parameters=one)
+    assert resource.solo.holder("b", CIDR) != resource.solo.eni
+    assert resource("reload-agent").status == 0
+    assert resource.holders() == {resource.solo.eni}
+
+
+# --- which tables, by whose rights ------------------------------------------------------------------------------------
+
+
+def test_tables_may_be_selected_by_a_tag(resource: Resource) -> None:
+    tables = [resource.tables["a"], resource.tables["b"]]
+    resource.solo.ec2.operator().create_tags(Resources=tables, Tags=[{"Key": "Cluster", "Value": "hana"}])
+    assert resource("start", parameters={"routing_table": "tag:Cluster=hana"}).status == 0
+    assert resource.solo.holder("a", CIDR) == resource.solo.holder("b", CIDR) == resource.solo.eni
+    assert resource.solo.holder("clients", CIDR) != resource.solo.eni
+
+
+def test_a_tag_that_selects_nothing_is_an_error_that_names_it(resource: Resource) -> None:
+    result = resource("start", parameters={"routing_table": "tag:Cluster=none"})
+    assert result.status == 2 and "Cluster=none" in result.reason
+
+
+def test_a_shared_vpc_is_reached_by_one_assumed_role(resource: Resource) -> None:
+    role = "arn:aws:iam::123456789012:role/route-tables"
+    resource.solo.ec2.share(resource.tables.values(), role)
+    result = resource("start")
+    assert result.status == 2 and "does not exist" in result.reason
+    resource.solo.ec2.calls.clear()
+    assert resource("start", parameters={"routing_table_role": role}).status == 0
+    assert len(resource.solo.ec2.calls.named("AssumeRole")) == 1
+    assert resource.monitor(parameters={"routing_table_role": role}).status == 0
+
+
+def test_a_missing_entry_is_created_in_each_table_that_lacks_it(resource: Resource) -> None:
+    new = Resource(resource.solo, ip="192.168.10.11")
+    assert new("start").status == 0
+    assert new.holders("192.168.10.11/32") == {resource.solo.eni}
+
+
+def test_a_missing_entry_is_reported_where_it_must_not_be_created(resource: Resource) -> None:
+    new = Resource(resource.solo, ip="192.168.10.11", create_route="false")
+    result = new("start")
+    assert result.status == 2 and "create_route=false" in result.reason
+    for table_id in resource.tables.values():
+        assert table_id in result.reason
+
+
+def test_stop_deletes_the_entries_that_point_here_where_it_is_to(resource: Resource) -> None:
+    deleting = Resource(resource.solo, delete_route_on_stop="true", ip="192.168.10.12")
+    deleting("start")
+    other = resource.solo.primary_eni("node2")
+    resource.solo.ec2.operator().replace_route(
+        RouteTableId=resource.tables["b"], DestinationCidrBlock="192.168.10.12/32", NetworkInterfaceId=other
+    )
+    assert deleting("stop").status == 0
+    assert deleting.holders("192.168.10.12/32") == {None, other}
+
+
+MINIMAL = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["ec2:DescribeRouteTables", "ec2:ReplaceRoute"], "Resource": "*"}],
+}
+
+
+def test_the_two_rights_of_the_vendors_guides_are_enough(resource: Resource) -> None:
+    resource.solo.ec2.allow(resource.solo.instance_id, MINIMAL)
+    result = resource("start")
+    assert result.status == 0
+    assert result.stderr.count("ec2:DescribeNetworkInterfaces") >= 1
+    assert sum("source/destination check" in line for line in result.stderr.splitlines()) == 1
+    assert resource.monitor().status == 0
+    assert resource("validate-all", level=10).status == 0
+
+
+def test_a_missing_entry_without_the_right_to_create_it_says_what_to_do(resource: Resource) -> None:
+    resource.solo.ec2.allow(resource.solo.instance_id, MINIMAL)
+    result = Resource(resource.solo, ip="192.168.10.11")("start")
+    assert result.status == 4
+    assert (
+        "has no entry: create it once, or allow ec2:CreateRoute" in result.reason
+        and "UnauthorizedOperation" in result.reason
+    )
+
+
+# --- what a monitor tells apart ---------------------------------------------------------------------------------------
+
+
+def test_a_stolen_entry_names_its_holder(resource: Resource) -> None:
+    resource("start")
+    thief = resource.solo.primary_eni("node2")
+    resource.solo.ec2.operator().replace_route(
+        RouteTableId=resource.tables["b"], DestinationCidrBlock=CIDR, NetworkInterfaceId=thief
+    )
+    result = resource.monitor()
+    assert result.status == 1
+    assert thief in result.reason and resource.solo.hosts["node2"] in result.reason
+    assert resource.tables["b"] in result.reason and resource.tables["a"] not in result.reason
+    assert resource("monitor").status == 1
+    assert resource.monitor(parameters={"monapi": "false"}).status == 0
+    assert resource.monitor(parameters={"monapi": "false"}, level=10).status == 1
+
+
+def test_a_missing_entry_fails_the_monitor(resource: Resource) -> None:
+    resource("start")
+    resource.solo.ec2.operator().delete_route(RouteTableId=resource.tables["a"], DestinationCidrBlock=CIDR)
+    result = resource.monitor()
+    assert result.status == 1 and "has no entry" in result.reason
+
+
+def test_a_blackhole_fails_the_monitor_and_is_taken_over_by_a_start(resource: Resource) -> None:
+    operator = resource.solo.ec2.operator()
+    spare = operator.create_network_interface(SubnetId=resource.solo.vpc.subnets["a"])["NetworkInterface"]
+    resource("start")
+    operator.replace_route(
+        RouteTableId=resource.tables["a"],
+        DestinationCidrBlock=CIDR,
+        NetworkInterfaceId=spare["NetworkInterfaceId"],
+    )
+    operator.delete_network_interface(NetworkInterfaceId=spare["NetworkInterfaceId"])
+    result = resource.monitor()
+    assert result.status == 1 and "blackhole" in result.reason
+    assert resource("start").status == 0
+    assert resource.monitor().status == 0
+
+
+def test_another_eni_of_the_same_instance_is_not_here(resource: Resource) -> None:
+    operator = resource.solo.ec2.operator()
+    second = operator.create_network_interface(SubnetId=resource.solo.vpc.subnets["a"])["NetworkInterface"]
+    second_id = second["NetworkInterfaceId"]
+    operator.attach_network_interface(NetworkInterfaceId=second_id, InstanceId=resource.solo.instance_id, DeviceIndex=1)
+    resource("start")
+    operator.replace_route(RouteTableId=resource.tables["a"], DestinationCidrBlock=CIDR, NetworkInterfaceId=second_id)
+    result = resource.monitor()
+    assert result.status == 1 and "another ENI of this instance" in result.reason
+
+
+def test_an_entry_that_aws_propagates_is_a_conflict_and_not_overwritten(resource: Resource) -> None:
+    ip = "192.168.10.13"
+    resource.solo.ec2.propagate(resource.tables["a"], f"{ip}/32", "vgw-0123456789abcdef0")
+    result = Resource(resource.solo, ip=ip)("start")
+    assert result.status == 2
+    assert "AWS keeps" in result.reason and "vgw-0123456789abcdef0" in result.reason
+
+
+def test_an_address_on_a_link_that_is_down_fails_the_monitor(resource: Resource) -> None:
+    resource("start")
+    subprocess.run(["ip", "link", "set", "ens5", "down"], check=True)
+    result = resource.monitor()
+    assert result.status == 1 and "ens5, which is down" in result.reason
+    result = resource("start")
+    assert result.status == 1 and "the interface ens5 is down" in result.reason
+
+
+def test_a_monitor_only_reads(resource: Resource) -> None:
+    resource("start")
+    resource.solo.ec2.calls.clear()
+    for how in ({"interval": 10}, {}, {"level": 10}):
+        resource("monitor", **how)
+    assert {call.action for call in resource.solo.ec2.calls} == {"DescribeRouteTables"}
+
+
+# --- the source/destination check -------------------------------------------------------------------------------------
+
+
+def test_a_node_with_the_source_destination_check_is_refused_before_anything_moves(solo: Solo) -> None:
+    for table in solo.vpc.route_tables:
+        solo.create_route(table, CIDR, solo.primary_eni("node2"))
+    result = Resource(solo)("start")
+    assert result.status == 2
+    assert f"--network-interface-id {solo.eni} --no-source-dest-check" in result.reason
+    assert Resource(solo).holders() == {solo.primary_eni("node2")}
+
+
+def test_the_source_destination_check_is_turned_off_where_that_is_wanted(solo: Solo) -> None:
+    result = Resource(solo, source_dest_check="disable")("start")
+    assert result.status == 0
+    assert solo.describe_eni(solo.eni)["SourceDestCheck"] is False
+
+
+def test_the_source_destination_check_is_not_looked_at_where_that_is_wanted(solo: Solo) -> None:
+    assert Resource(solo, source_dest_check="ignore")("start").status == 0
+    assert not solo.ec2.calls.named("DescribeNetworkInterfaces")
+
+
+# --- several tables, some of which fail -------------------------------------------------------------------------------
+
+
+def test_a_table_that_fails_does_not_stop_the_others_and_is_named(resource: Resource) -> None:
+    refused = resource.tables["b"]
+    with resource.solo.ec2.faults.add(
+        "ReplaceRoute", where={"RouteTableId": refused}, effect=effects.Error("InvalidParameterValue", 400, "No.")
+    ):
+        result = resource("start")
+    assert result.status == 2
+    assert refused in result.reason and "InvalidParameterValue" in result.reason and "request " in result.reason
+    assert resource.tables["a"] not in result.reason
+    assert resource.solo.holder("a", CIDR) == resource.solo.holder("clients", CIDR) == resource.solo.eni
+
+
+def test_a_table_that_does_not_exist_does_not_stop_the_others(resource: Resource) -> None:
+    gone = "rtb-0123456789abcdef0"
+    tables = f"{resource.parameters['routing_table']},{gone}"
+    result = resource("start", parameters={"routing_table": tables})
+    assert result.status == 2 and f"{gone}: does not exist" in result.reason
+    assert resource.holders() == {resource.solo.eni}
+
+
+def test_an_entry_that_another_made_in_between_is_taken_over(resource: Resource) -> None:
+    new = Resource(resource.solo, ip="192.168.10.14")
+    resource.solo.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(2))
+    for table in resource.tables:
+        resource.solo.create_route(table, "192.168.10.14/32", resource.solo.primary_eni("node2"))
+    assert new("start").status == 0
+    assert "RouteAlreadyExists" in {call.outcome for call in resource.solo.ec2.calls.named("CreateRoute")}
+    assert new.holders("192.168.10.14/32") == {resource.solo.eni}
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "parameters, words",
+    [
+        ({"ip": ""}, ["parameter 'ip' is required"]),
+        ({"ip": "10.0.0.0/24"}, ["parameter 'ip'", "10.0.0.0/24"]),
+        ({"ip": "169.254.1.1"}, ["parameter 'ip'", "reserved"]),
+        ({"routing_table": ""}, ["parameter 'routing_table' is required"]),
+        ({"routing_table": "eth0"}, ["parameter 'routing_table'", "eth0"]),
+        ({"routing_table_role": "role"}, ["parameter 'routing_table_role'", "arn:aws:iam"]),
+        ({"monapi": "perhaps"}, ["parameter 'monapi'", "perhaps"]),
+        ({"source_dest_check": "off"}, ["parameter 'source_dest_check'", "verify, disable, ignore"]),
+        ({"api_timeout": "0"}, ["parameter 'api_timeout'"]),
+        ({"endpoint_url": "vpce-1"}, ["parameter 'endpoint_url'", "URL"]),
+        ({"proxy": "proxy:3128"}, ["parameter 'proxy'", "URL"]),
+    ],
+)
+@pytest.mark.parametrize("action", ["start", "monitor", "validate-all"])
+def test_a_wrong_parameter_is_named_and_fatal(
+    resource: Resource, action: str, parameters: dict[str, str], words: list[str]
+) -> None:
+    result = resource(action, parameters=parameters)
+    assert result.status == 6
+    for word in words:
+        assert word in result.reason
+
+
+def test_a_stop_with_wrong_parameters_takes_away_what_can_be_named(resource: Resource) -> None:
+    resource("start")
+    assert resource("stop", parameters={"routing_table": "", "monapi": "perhaps"}).status == 0
+    assert CIDR not in resource.solo.addresses()
+    assert resource("stop", parameters={"ip": "banana"}).status == 0
+
+
+def test_a_misspelt_parameter_is_reported_by_validation(resource: Resource) -> None:
+    result = resource("validate-all", parameters={"routing_tabel": "rtb-1"})
+    assert result.status == 6 and "'routing_tabel'" in result.reason
+
+
+def test_a_label_that_the_kernel_would_cut_is_refused(resource: Resource) -> None:
+    result = resource("validate-all", parameters={"interface": "ens5", "iflabel": "much-too-long"})
+    assert result.status == 6 and "'ens5:much-too-long' has 18 characters" in result.reason
+    assert resource("start", parameters={"iflabel": "much-too-long"}).status == 6
+
+
+def test_an_interface_that_does_not_exist_is_named_with_those_that_do(resource: Resource) -> None:
+    result = resource("start", parameters={"interface": "eth0"})
+    assert result.status == 5
+    assert "'eth0' does not exist" in result.reason and "ens5" in result.reason
+    assert resource("monitor", parameters={"interface": "eth0"}).status == 7
+    assert resource("stop", parameters={"interface": "eth0"}).status == 0
+
+
+def test_a_profile_that_does_not_exist_is_named(resource: Resource) -> None:
+    result = resource("start", parameters={"profile": "cluster"})
+    assert result.status == 4 and "cluster" in result.reason
+
+
+def test_without_imds_interface_region_and_profile_are_enough(resource: Resource) -> None:
+    solo = resource.solo
+    keys = solo.ec2.credentials(solo.instance_id)
+    credentials = solo.directory / "credentials"
+    credentials.write_text(
+        f"[cluster]\naws_access_key_id={keys['AccessKeyId']}\naws_secret_access_key={keys['SecretAccessKey']}\n"
+        f"aws_session_token={keys['Token']}\n"
+    )
+    solo.imds.disabled.add(solo.instance_id)
+    how = {
+        "parameters": {"interface": "ens5", "region": "eu-central-1", "profile": "cluster"},
+        "environ": {"AWS_SHARED_CREDENTIALS_FILE": str(credentials)},
+    }
+    assert resource("start", **how).status == 0
+    assert resource.holders() == {solo.eni}
+    result = resource.monitor(**how)
+    assert result.status == 0 and "unknown" not in result.stderr
+    result = resource("start")
+    assert result.status == 1 and "parameter 'interface'" in result.reason
+
+
+# --- validation of the environment ------------------------------------------------------------------------------------
+
+
+def test_validation_at_level_0_asks_nobody(resource: Resource) -> None:
+    resource.solo.imds.dead.add(resource.solo.instance_id)
+    result = resource("validate-all")
+    assert result.status == 0 and result.seconds < 1
+    assert not resource.solo.ec2.calls
+
+
+def test_validation_at_level_10_changes_nothing(resource: Resource) -> None:
+    holders = resource.holders()
+    assert resource("validate-all", level=10).status == 0
+    assert resource.holders() == holders and CIDR not in resource.solo.addresses()
+
+
+def test_validation_finds_an_address_inside_the_vpc(resource: Resource) -> None:
+    result = resource("validate-all", level=10, parameters={"ip": "10.0.77.7"})
+    assert result.status == 2 and "inside the VPC's 10.0.0.0/16" in result.reason
+    result = resource("validate-all", level=10, parameters={"ip": "2001:db8:100:77::7"})
+    assert result.status == 2 and "inside the VPC's 2001:db8:100::/56" in result.reason
+
+
+def test_validation_finds_a_table_of_another_vpc(resource: Resource) -> None:
+    operator = resource.solo.ec2.operator()
+    other = operator.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    table = operator.create_route_table(VpcId=other)["RouteTable"]["RouteTableId"]
+    result = resource("validate-all", level=10, parameters={"routing_table": table})
+    assert result.status == 2 and other in result.reason
+
+
+def test_validation_finds_a_missing_right(resource: Resource) -> None:
+    policy = {"Statement": [{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}]}
+    resource.solo.ec2.allow(resource.solo.instance_id, policy)
+    result = resource("validate-all", level=10)
+    assert result.status == 4 and "allow ec2:ReplaceRoute" in result.reason
+
+
+def test_validation_finds_the_source_destination_check(solo: Solo) -> None:
+    for table in solo.vpc.route_tables:
+        solo.create_route(table, CIDR, solo.eni)
+    result = Resource(solo)("validate-all", level=10)
+    assert result.status == 2 and "source/destination check" in result.reason
+
+
+# --- definitions written for aws-vpc-move-ip --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "vendor",
+    [
+        {"interface": "ens5", "profile": "default"},
+        {"interface": "ens5", "auth_type": "role", "region": "eu-central-1", "awscli": "/usr/local/bin/aws"},
+        {"interface": "ens5", "lookup_type": "NetworkInterfaceId", "awscli_timeout": "10", "curl_retries": "4"},
+        {"ip": "", "address": IP, "interface": "ens5", "monapi": "true", "curl_sleep": "3"},
+    ],
+)
+def test_a_definition_of_the_vendors_guides_works_unchanged(resource: Resource, vendor: dict[str, str]) -> None:
+    for action, status in (("validate-all", 0), ("start", 0), ("monitor", 0), ("stop", 0), ("monitor", 7)):
+        assert resource(action, parameters=vendor).status == status
+    ids = list(resource.tables.values())
+    assert resource("start", parameters={**vendor, "routing_table": f"{ids[0]}, {ids[1]}"}).status == 0
+
+
+def test_parameters_without_effect_are_mentioned_once_a_start(resource: Resource) -> None:
+    idle = {"awscli": "/usr/bin/aws", "lookup_type": "InstanceId"}
+    assert "without effect in aws-overlay-ip: awscli, lookup_type" in resource("start", parameters=idle).stderr
+    assert "without effect" not in resource.monitor(parameters=idle).stderr
+
+
+# --- what a person runs -----------------------------------------------------------------------------------------------
+
+
+def test_meta_data_needs_neither_root_nor_libraries(tmp_path_factory: pytest.TempPathFactory) -> None:
+    root = tmp_path_factory.mktemp("root")
+    for directory in (root, *root.parents[:2]):
+        directory.chmod(0o755)
+    subprocess.run(["make", "-C", CHECKOUT, "install", f"DESTDIR={root}"], check=True, capture_output=True)
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        + [PYTHON, "-B", "-X", "importtime", f"{root}/usr/lib/ocf/resource.d/aws/aws-overlay-ip", "meta-data"],
+        env={"PYTHONPATH": str(next(root.rglob("ocf_aws")).parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and done.stdout.startswith("<?xml")
+    assert "boto" not in done.stderr and "pyroute2" not in done.stderr
+
+
+@pytest.mark.parametrize("action", ["monitor", "stop"])
+def test_what_has_nothing_to_do_loads_no_library(resource: Resource, action: str) -> None:
+    result = resource(action, interval=10, environ={"PYTHONPROFILEIMPORTTIME": "1"})
+    assert "ocf_aws.runtime" in result.stderr
+    for library in ("boto", "pyroute2", "http.client", "typing", "logging"):
+        assert not [line for line in result.stderr.splitlines() if line.split("|")[-1].strip().startswith(library)]
+
+
+def test_an_unknown_action_is_told_what_there_is(resource: Resource) -> None:
+    result = resource("promote")
+    assert result.status == 3 and "start|stop|monitor" in result.reason

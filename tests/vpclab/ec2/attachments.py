@@ -1,0 +1,106 @@
+"""Attaching ENIs to instances and detaching them, which takes time and can be refused."""
+
+from __future__ import annotations
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+from moto.ec2.models.instances import Instance
+
+from vpclab.ec2.backend import Interface
+from vpclab.ec2.errors import Refusal
+from vpclab.ec2.interfaces import InterfaceCalls
+
+
+class AttachmentCalls(InterfaceCalls):
+    """AttachNetworkInterface and DetachNetworkInterface."""
+
+    def attach_network_interface(self) -> ActionResult:
+        """An ENI for an instance, `times.attach` seconds from now."""
+        eni = self.backend.get_network_interface(self.required("NetworkInterfaceId"))
+        instance = self.backend.get_instance(self.required("InstanceId"))
+        index = int(self.required("DeviceIndex"))
+        self._check_attach(eni, instance, index)
+        attachment_id = instance.attach_eni(eni, index)
+        eni.delete_on_termination = False
+        eni.attachment_status = "attaching"
+
+        def finish() -> None:
+            if eni.attachment_id == attachment_id:
+                if eni.attachment_status == "attaching":
+                    eni.attachment_status = "attached"
+
+        self.state.later(self.state.times.attach, finish)
+        return ActionResult({"AttachmentId": attachment_id, "NetworkCardIndex": 0})
+
+    def detach_network_interface(self) -> ActionResult:
+        """An ENI for nobody, `times.detach` seconds from now; not at all if it is stuck.
+
+        The guest loses the link at once, as it agrees to the unplugging; that of a stuck ENI does not.
+        """
+        eni = self._attached_eni(self.required("AttachmentId"))
+        _check_managed(eni)
+        if eni.device_index == 0:
+            raise Refusal(
+                "OperationNotPermitted",
+                f"The network interface at device index {eni.device_index} and "
+                "networkCard index 0 cannot be detached.",
+            )
+        attachment_id, holder = eni.attachment_id, eni.instance
+        stuck = eni.id in self.state.stuck and not self.params.get("Force")
+        eni.attachment_status = "detaching"
+        eni.link_released = not stuck
+
+        def finish() -> None:
+            if holder and eni.attachment_id == attachment_id:
+                holder.detach_eni(eni)
+
+        if not stuck:
+            self.state.later(self.state.times.detach, finish)
+        return EmptyResult()
+
+    def _attached_eni(self, attachment_id: str) -> Interface:
+        """The ENI of an attachment; raises Refusal if it is gone."""
+        for eni in self.backend.enis.values():
+            if eni.attachment_id == attachment_id:
+                return eni
+        raise Refusal(
+            "InvalidAttachmentID.NotFound",
+            f"The attachment '{attachment_id}' does not exist.",
+        )
+
+    def _check_attach(self, eni: Interface, instance: Instance, index: int) -> None:
+        """Raise Refusal for each reason that EC2 has against it."""
+        _check_managed(eni)
+        if eni.attachment_id:
+            raise Refusal("InvalidNetworkInterface.InUse", f"Interface: [{eni.id}] in use.")
+        if eni.availability_zone != instance.availability_zone:
+            raise Refusal(
+                "InvalidParameterCombination",
+                "You may not attach a network interface to an instance "
+                "if they are not in the same availability zone",
+            )
+        if instance.state not in ("running", "stopped"):
+            raise Refusal(
+                "IncorrectInstanceState",
+                f"The instance '{instance.id}' is not 'running' or 'stopped'.",
+            )
+        if index in instance.nics:
+            raise Refusal(
+                "InvalidParameterValue",
+                f"Instance '{instance.id}' already has an interface attached " f"at device index '{index}'.",
+            )
+        most = INSTANCE_TYPES[instance.instance_type]["NetworkInfo"]
+        if len(instance.nics) >= most["MaximumNetworkInterfaces"]:
+            raise Refusal(
+                "AttachmentLimitExceeded",
+                f"Interface count {len(instance.nics) + 1} exceeds the limit " f"for {instance.instance_type}",
+            )
+
+
+def _check_managed(eni: Interface) -> None:
+    """Raise Refusal for an ENI that belongs to an AWS service."""
+    if eni.requester_managed or eni.interface_type != "interface":
+        raise Refusal(
+            "OperationNotPermitted",
+            "You are not allowed to manage 'ela-attach' attachments.",
+        )

@@ -1,0 +1,118 @@
+"""What a fault does to a call that it catches.
+
+Each effect wraps the execution of a call: it may run it, late or not at all, and may take its answer away.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Protocol
+
+from vpclab.ec2.errors import Refusal
+from vpclab.web import Answer, Dropped
+
+
+class Exchange(Protocol):
+    """A call between its request and its answer."""
+
+    def execute(self, lag: float = 0) -> Answer:
+        """Do what the call asks; a describe answers as of `lag` seconds ago."""
+
+    def record(self, outcome: str) -> None:
+        """Enter the call in the log; only the first record of a call counts."""
+
+
+class Effect(Protocol):
+    """Something that goes wrong with a call."""
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+        """Answer the call, or raise; gives up waiting when `released` is set."""
+
+
+@dataclass(frozen=True)
+class Error:
+    """EC2 answers with an error and does nothing; `status` defaults to what EC2 uses."""
+
+    code: str
+    status: int | None = None
+    message: str = "The lab refuses this call."
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+        """Refuse the call."""
+        raise Refusal(self.code, self.message, self.status)
+
+
+@dataclass(frozen=True)
+class Delay:
+    """The call is executed, and answered, so many seconds late."""
+
+    seconds: float
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+        """Execute the call after the delay."""
+        released.wait(self.seconds)
+        return exchange.execute()
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Nothing is executed and no answer comes; a reset follows when the fault is removed."""
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+        """Wait for the fault's end."""
+        exchange.record("Hang")
+        released.wait()
+        raise Dropped
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Nothing is executed and the connection is reset."""
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+        """Cut the connection."""
+        exchange.record("Reset")
+        raise Dropped
+
+
+@dataclass(frozen=True)
+class LostAnswer:
+    """The call is executed, and then the connection is reset."""
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+        """Execute the call and cut the connection."""
+        exchange.execute()
+        exchange.record("LostAnswer")
+        raise Dropped
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Nothing is executed, and the answer is the HTML of some proxy.
+
+    botocore takes a page that is well-formed XML, as the default one is, with status 200 for an answer without content.
+    """
+
+    status: int = 502
+    body: bytes = b"<html><body><h1>Bad Gateway</h1></body></html>"
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+        """Answer with HTML."""
+        exchange.record("Garbage")
+        return Answer(self.status, self.body, "text/html")
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A describe answers as of so many seconds ago; other calls are as always.
+
+    EC2 is eventually consistent: a change may be missing from the next describes. Changes from before the fault was
+    added are told at once.
+    """
+
+    seconds: float
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+        """Execute the call on an old state."""
+        return exchange.execute(lag=self.seconds)

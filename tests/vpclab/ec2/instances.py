@@ -1,0 +1,159 @@
+"""Instances: running, describing and switching them; their power is in `power`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.models.instances import Instance
+from moto.ec2.responses.instances import InstanceResponse
+
+from vpclab.ec2 import power
+from vpclab.ec2.addresses import check_addresses, free_addresses
+from vpclab.ec2.answers import Answers
+from vpclab.ec2.errors import Refusal
+from vpclab.ec2.filters import page, select
+from vpclab.ec2.interfaces import READERS as ENI_READERS
+from vpclab.ec2.state import State
+
+_READERS: dict[str, Any] = {
+    "architecture": lambda instance: [instance.architecture],
+    "availability-zone": lambda instance: [instance.availability_zone],
+    "client-token": lambda instance: [instance.client_token],
+    "image-id": lambda instance: [instance.image_id],
+    "instance-id": lambda instance: [instance.id],
+    "instance-state-code": lambda instance: [instance.state_code],
+    "instance-state-name": lambda instance: [instance.state],
+    "instance-type": lambda instance: [instance.instance_type],
+    "instance.group-id": lambda i: [group.id for group in i.nics[0].group_set],
+    "ip-address": lambda instance: [instance.public_ip_address],
+    "key-name": lambda instance: [instance.key_name],
+    "owner-id": lambda instance: [instance.owner_id],
+    "private-dns-name": lambda instance: [instance.private_dns_name],
+    "private-ip-address": lambda instance: [instance.private_ip_address],
+    "source-dest-check": lambda instance: [instance.source_dest_check],
+    "subnet-id": lambda instance: [instance.subnet_id],
+    "vpc-id": lambda instance: [instance.vpc_id],
+}
+_READERS.update(
+    {
+        f"network-interface.{name}": lambda instance, read=read: [
+            value for eni in instance.nics.values() for value in read(eni)
+        ]
+        for name, read in ENI_READERS.items()
+    }
+)
+
+
+class InstanceCalls(Answers, InstanceResponse):
+    """The calls on instances."""
+
+    def describe_instances(self) -> ActionResult:
+        """The instances asked for, each in its reservation."""
+        ids = self.params.get("InstanceIds", [])
+        if ids and self.params.get("MaxResults"):
+            raise Refusal(
+                "InvalidParameterCombination",
+                "The parameter instancesSet cannot be used with " "the parameter maxResults",
+            )
+        chosen = self._named(ids) if ids else self.backend.all_instances()
+        chosen = select(chosen, self.params.get("Filters", []), _READERS)
+        chosen, token = page(chosen, self.params, most=1000)
+        reservations = []
+        for reservation in self.backend.all_reservations():
+            part = copy.copy(reservation)
+            part.instances = [i for i in reservation.instances if i in chosen]
+            if part.instances:
+                reservations.append(part)
+        return ActionResult({"Reservations": reservations, "NextToken": token})
+
+    def run_instances(self) -> ActionResult:
+        """New instances, which run at once; EC2 ends their primary ENI with them."""
+        subnet_id = self.params.get("SubnetId")
+        if subnet_id and not self.params.get("NetworkInterfaces"):
+            subnet = self.backend.get_subnet(subnet_id)
+            wanted = self.params.get("PrivateIpAddress")
+            check_addresses(self.backend, subnet, [wanted] if wanted else [], 4)
+            if not wanted:
+                (wanted,) = free_addresses(self.backend, subnet, 4, 1)
+            self.params["PrivateIpAddress"] = wanted
+        ipv6 = [item["Ipv6Address"] for item in self.params.get("Ipv6Addresses", [])]
+        if ipv6:
+            check_addresses(self.backend, subnet, ipv6, 6)
+        answer = super().run_instances()
+        for instance in answer.result.instances:  # type: ignore[attr-defined]
+            instance.nics[0].delete_on_termination = True
+            instance.nics[0].ipv6_addresses += ipv6
+        return answer
+
+    def modify_instance_attribute(self) -> ActionResult:
+        """Another value for an attribute; SourceDestCheck is that of the only ENI."""
+        if "SourceDestCheck" not in self.params:
+            return super().modify_instance_attribute()
+        instance = self.backend.get_instance(self.required("InstanceId"))
+        if len(instance.nics) > 1:
+            raise Refusal(
+                "InvalidInstanceID",
+                f"There are multiple interfaces attached to instance '{instance.id}'. "
+                "Please specify an interface ID for the operation instead.",
+            )
+        instance.source_dest_check = self.params["SourceDestCheck"]["Value"]
+        instance.nics[0].source_dest_check = instance.source_dest_check
+        return EmptyResult()
+
+    def stop_instances(self) -> ActionResult:
+        """Instances on their way to `stopped`."""
+        changes = self._switch(power.stop, {"running", "stopping", "stopped"}, "stopped")
+        return ActionResult({"StoppingInstances": changes})
+
+    def start_instances(self) -> ActionResult:
+        """Instances on their way to `running`."""
+        changes = self._switch(power.start, {"stopped", "pending", "running"}, "started")
+        return ActionResult({"StartingInstances": changes})
+
+    def terminate_instances(self) -> ActionResult:
+        """Instances on their way to their end."""
+        changes = self._switch(power.terminate, power.STATE_CODES, "terminated")
+        return ActionResult({"TerminatingInstances": changes})
+
+    def reboot_instances(self) -> ActionResult:
+        """Instances that lose their power for a moment."""
+        self._switch(power.reboot, {"running"}, "rebooted")
+        return EmptyResult()
+
+    def _named(self, ids: list[str]) -> list[Instance]:
+        """Instances by their ids."""
+        return [self.backend.get_instance(each) for each in dict.fromkeys(ids)]
+
+    def _switch(
+        self,
+        switch: Callable[[State, Instance], None],
+        possible: set[str],
+        done: str,
+    ) -> list[dict[str, Any]]:
+        """Switch the instances that the call names; all of them or, raising Refusal, none.
+
+        `possible`: the states in which that makes sense. Returns the state of each before and after.
+        """
+        instances = self._named(self.required("InstanceIds"))
+        for instance in instances:
+            if instance.state not in possible:
+                raise Refusal(
+                    "IncorrectInstanceState",
+                    f"The instance '{instance.id}' is not in a state from which " f"it can be {done}.",
+                )
+        changes = []
+        for instance in instances:
+            previous = {"Code": instance.state_code, "Name": instance.state}
+            switch(self.state, instance)
+            current = {"Code": instance.state_code, "Name": instance.state}
+            changes.append(
+                {
+                    "InstanceId": instance.id,
+                    "PreviousState": previous,
+                    "CurrentState": current,
+                }
+            )
+        return changes

@@ -1,0 +1,202 @@
+"""A lab: the emulated EC2, the network, the instances and the cluster, up and down together.
+
+with Lab() as lab:
+    lab.fence()
+    lab.cluster.pcs("resource", "create", ...)
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+
+from vpclab import client, sandbox
+from vpclab.authority import Authority
+from vpclab.cluster import Cluster
+from vpclab.ec2 import Ec2
+from vpclab.imds import Imds
+from vpclab.instance import CLEAN_ENVIRONMENT, Instance
+from vpclab.network import AWS_ADDRESS, AWS_NETNS, IMDS_ADDRESS, Network
+from vpclab.plan import DEFAULT, Plan, build_vpc, run_hosts
+from vpclab.router import NETNS
+from vpclab.watch import Watch
+
+_CHECKOUT = Path(__file__).parents[2]
+
+_CA_BUNDLE = "/etc/ssl/certs/vpclab.pem"
+
+_CLIENT = "/usr/local/lib/vpclab/client.py"
+"""The client and responder, on each instance."""
+
+_RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {_CLIENT} respond\n"
+
+
+class Lab:
+    """A lab made by a plan, ready when its context is entered: all nodes are online.
+
+    Needs a sandbox around it. `ready_seconds` tells how long that took.
+    """
+
+    ec2: Ec2
+    imds: Imds
+    network: Network
+    cluster: Cluster
+    route_tables: Mapping[str, str]
+    """Ids by the names in the plan."""
+
+    ready_seconds: float
+
+    def __init__(self, plan: Plan = DEFAULT) -> None:
+        self.plan = plan
+        self.instances: dict[str, Instance] = {}
+        """All hosts of the plan by name; `nodes` and `client` are among them."""
+
+        self._following = Lock()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Lab:
+        start = time.monotonic()
+        with ExitStack() as stack:
+            self._bring_up(stack)
+            self._open = stack.pop_all()
+        self.ready_seconds = time.monotonic() - start
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    @property
+    def nodes(self) -> dict[str, Instance]:
+        """The instances that form the cluster, by name."""
+        return {host.name: self.instances[host.name] for host in self.plan.nodes}
+
+    @property
+    def client(self) -> Instance:
+        """The first instance that is not in the cluster."""
+        return next(self.instances[host.name] for host in self.plan.hosts if not host.node)
+
+    def watch(self, *addresses: str) -> Watch:
+        """A client, on the instance `client`, that watches who answers at the addresses; a context manager."""
+        return Watch(self.client.popen, addresses, script=_CLIENT)
+
+    def primary_eni(self, name: str) -> str:
+        """Id of the primary ENI of a host."""
+        instance_id = self.instances[name].id
+        return next(eni.id for eni in self.ec2.vpc().enis if (eni.instance_id, eni.device_index) == (instance_id, 0))
+
+    def holders(self, destination: str) -> dict[str, str | None]:
+        """Who gets packets for a destination, by the name of the route table: a host's name, or None."""
+        vpc = self.ec2.vpc()
+        owners = {eni.id: eni.instance_id for eni in vpc.enis}
+        names = {instance.id: name for name, instance in self.instances.items()}
+        found: dict[str, str | None] = {}
+        for name, table_id in self.route_tables.items():
+            table = next(table for table in vpc.route_tables if table.id == table_id)
+            eni = next((route.eni_id for route in table.routes if route.destination == destination), None)
+            found[name] = names.get(owners.get(eni or "") or "")
+        return found
+
+    def fence(self) -> None:
+        """Let the cluster fence its nodes with fence_aws, and wait until it can."""
+        hosts = ";".join(f"{node.name}:{node.id}" for node in self.nodes.values())
+        options = [f"region={self.plan.region}", f"pcmk_host_map={hosts}"]
+        # An instance here has no operating system that could shut down in order; older
+        # versions have neither the parameter nor the shutdown.
+        if "skip_os_shutdown" in self.cluster.run("fence_aws", "-o", "metadata"):
+            options.append("skip_os_shutdown=true")
+        self.cluster.pcs("stonith", "create", "fence", "fence_aws", *options)
+        self.cluster.pcs("property", "set", "stonith-enabled=true")
+        self.cluster.settled()
+
+    def _bring_up(self, stack: ExitStack) -> None:
+        self.network = Network()
+        stack.callback(self.network.close)
+        stack.callback(self._close_instances)
+        self.ec2 = Ec2(region=self.plan.region)
+        stack.callback(self.ec2.close)
+        vpc = build_vpc(self.ec2, self.plan)
+        self.route_tables = vpc.route_tables
+        ids = run_hosts(self.ec2, self.plan, vpc)
+        authority = Authority(self.plan.region)
+        for name, instance_id in ids.items():
+            self.instances[name] = instance = Instance(name, instance_id, self.network)
+            self._furnish(instance, authority)
+        self.cluster = Cluster(list(self.nodes.values()), {"AWS_CA_BUNDLE": _CA_BUNDLE})
+        for node in self.nodes.values():
+            node.enable("responder", _RESPONDER)
+            self._turn_off_source_dest_check(node)
+        self._install_agents()
+        self._follow()
+        self.ec2.on_change = self._follow
+        self.ec2.power = _Power(self.instances)
+        self.ec2.listen(sandbox.listen(AWS_NETNS, AWS_ADDRESS, 443), authority.context())
+        self.imds = Imds(self.ec2)
+        stack.callback(self.imds.close)
+        self.imds.listen(sandbox.listen(NETNS, IMDS_ADDRESS, 80))
+        with ThreadPoolExecutor() as all_at_once:
+            list(all_at_once.map(Instance.boot, self.instances.values()))
+        self.cluster.wait_online()
+
+    def _follow(self) -> None:
+        """Make the network equal to what EC2 says; one at a time, so that none is lost."""
+        with self._following:
+            self.network.sync(self.ec2.vpc())
+
+    def _close_instances(self) -> None:
+        while self.instances:
+            _, instance = self.instances.popitem()
+            instance.close()
+
+    def _furnish(self, instance: Instance, authority: Authority) -> None:
+        """Tell an instance the names of the others and of AWS, and whom to trust."""
+        hosts = ["127.0.0.1 localhost", "::1 localhost"]
+        hosts += [f"{host.address} {host.name}" for host in self.plan.hosts]
+        hosts += [f"{AWS_ADDRESS} {name}" for name in authority.names]
+        instance.write("etc/hosts", "\n".join(hosts) + "\n")
+        instance.write(_CA_BUNDLE, authority.pem)
+        instance.write("etc/environment", f"AWS_CA_BUNDLE={_CA_BUNDLE}\n")
+        instance.write(_CLIENT, Path(client.__file__).read_text())
+
+    def _turn_off_source_dest_check(self, node: Instance) -> None:
+        """Prepare a node for an overlay IP, as the vendors' guides tell an administrator to."""
+        self.ec2.operator().modify_network_interface_attribute(
+            NetworkInterfaceId=self.primary_eni(node.name), SourceDestCheck={"Value": False}
+        )
+
+    def _install_agents(self) -> None:
+        """Install the agents of this checkout on each node, as a package would."""
+        for node in self.nodes.values():
+            subprocess.run(
+                ["make", "-C", str(_CHECKOUT), "install", f"DESTDIR={node.root}"],
+                check=True,
+                env=CLEAN_ENVIRONMENT,
+                stdout=subprocess.DEVNULL,
+            )
+
+
+class _Power:
+    """The power switches of the instances, for EC2 to operate."""
+
+    def __init__(self, instances: Mapping[str, Instance]) -> None:
+        self._instances = {instance.id: instance for instance in instances.values()}
+
+    def off(self, instance_id: str) -> None:
+        """Take an instance's power away; an instance that only EC2 knows has none."""
+        if instance_id in self._instances:
+            self._instances[instance_id].off()
+
+    def on(self, instance_id: str) -> None:
+        """Give an instance power, and wait until it starts what is enabled."""
+        if instance_id in self._instances:
+            self._instances[instance_id].boot()

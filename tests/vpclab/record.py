@@ -1,0 +1,128 @@
+"""What a client has seen of some addresses: who answered, and when nobody did.
+
+`watch` makes a `Record` from what its client writes; `timeline` and `picture` tell it
+to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MINIMUM = 0.05
+"""Seconds: a shorter time without an answer is no outage, but a busy machine."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A time in which one host answered at an address, or nobody did."""
+
+    address: str
+    host: str | None
+    start: float
+    """Wall clock, seconds, of the first answer; of a silence: the last one before."""
+
+    end: float
+    """Of the last answer; of a silence: the first one after, or the last report."""
+
+    probes: int
+    """Probes that were answered, or that were not."""
+
+    errors: tuple[str, ...] = ()
+    """What the network said to the probes that were not answered (ICMP, no route)."""
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A time in which nobody answered at an address that had been answering."""
+
+    address: str
+    start: float
+    """Wall clock, seconds, of the last answer before."""
+
+    end: float
+    """Of the first answer after, or of the last report while it goes on."""
+
+    before: str
+    after: str | None
+    """The hosts that answered before and after it; None while it goes on."""
+
+    probes: int
+    """Probes without an answer: few in a long outage mean a client that was held up."""
+
+    errors: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long nobody answered, by the clock of the client."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that a client has seen, as values."""
+
+    stretches: dict[str, tuple[Stretch, ...]]
+    """By address, in the order of time and without a hole, from the first probe on."""
+
+    stalls: tuple[tuple[float, float], ...] = ()
+    """Times at which the client itself was late, and by how many seconds."""
+
+    @property
+    def start(self) -> float:
+        """When the first probe was sent (wall clock, seconds; 0 without any)."""
+        return min((s[0].start for s in self.stretches.values() if s), default=0.0)
+
+    @property
+    def end(self) -> float:
+        """When the last report was written (wall clock, seconds; 0 without any)."""
+        return max((s[-1].end for s in self.stretches.values() if s), default=0.0)
+
+    def answers(self, address: str, minimum: float = MINIMUM) -> list[Stretch]:
+        """Who answered at the address, one after the other.
+
+        Stretches of one host with less than `minimum` seconds between them are one.
+        """
+        joined: list[Stretch] = []
+        for now in self.stretches[address]:
+            if now.host is None:
+                continue
+            last = joined[-1] if joined else None
+            if last and last.host == now.host and now.start - last.end < minimum:
+                probes = last.probes + now.probes
+                now = Stretch(address, now.host, last.start, now.end, probes)
+                joined.pop()
+            joined.append(now)
+        return joined
+
+    def outages(self, since: float = 0.0, minimum: float = MINIMUM, address: str | None = None) -> list[Outage]:
+        """Times without an answer, in their order.
+
+        Args:
+            since: those that had ended by then are left out (wall clock, seconds).
+            minimum: shorter ones are left out (seconds).
+            address: those of this address only.
+        """
+        wanted = self.stretches if address is None else (address,)
+        found = [outage for a in wanted for outage in _outages(self.stretches[a])]
+        return sorted(
+            (o for o in found if o.seconds >= minimum and o.end >= since),
+            key=lambda outage: outage.start,
+        )
+
+
+def _outages(stretches: tuple[Stretch, ...]) -> Iterator[Outage]:
+    # The silence before the first answer is none: there was no service to lose yet.
+    for place, silent in enumerate(stretches[1:], 1):
+        before = stretches[place - 1].host
+        if silent.host is None and before is not None:
+            after = stretches[place + 1].host if place + 1 < len(stretches) else None
+            yield Outage(
+                silent.address,
+                silent.start,
+                silent.end,
+                before,
+                after,
+                silent.probes,
+                silent.errors,
+            )
