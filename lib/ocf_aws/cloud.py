@@ -133,13 +133,13 @@ class Cloud:
         service = client.meta.service_model.endpoint_prefix
         what = f"{service}:{name}"
         deadline = self._deadline.within(self._api_timeout)
-        problem = Unanswered(f"{what} was not called: no time left")
+        problem: Unknown = Unanswered(f"{what} was not called: no time left")
         for _ in deadline.pauses(first=0.2, longest=2.0):
             try:
-                return deadline.bound(
-                    lambda: self._translated(what, getattr(client, operation), request),
-                    what,
+                answer: dict[str, Any] = deadline.bound(
+                    lambda: self._translated(what, getattr(client, operation), request), what
                 )
+                return answer
             except Unknown as error:
                 self._log.debug(str(error))
                 problem = error
@@ -221,7 +221,7 @@ class Cloud:
         warnings.filterwarnings("ignore", ".*Python 3.*", module="boto.*")
         imds = self._imds
 
-        class InstanceRole(CredentialProvider):
+        class InstanceRole(CredentialProvider):  # type: ignore[misc]
             """The role of this instance, from IMDS."""
 
             METHOD = CANONICAL_NAME = "ocf-aws-instance-role"

@@ -10,6 +10,11 @@ from time import monotonic, sleep
 
 from ocf_aws.status import Unknown
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
 DEFAULT_TIMEOUT = 20.0
 """Seconds, where nobody names a timeout: Pacemaker's own default for an operation."""
 
@@ -34,7 +39,7 @@ class Deadline:
         sooner._end = min(self._end, monotonic() + seconds)
         return sooner
 
-    def pauses(self, first: float = 0.1, longest: float = 1.0):
+    def pauses(self, first: float = 0.1, longest: float = 1.0) -> Iterator[None]:
         """Sleep between tries, each pause longer by half than the one before, until the time is over.
 
         Yields once before the first pause, so that `for _ in deadline.pauses():` tries at least once. A little
@@ -49,7 +54,7 @@ class Deadline:
             yield
             pause = min(pause * 1.5, longest)
 
-    def bound(self, function, what: str):
+    def bound(self, function: Callable[[], Any], what: str) -> Any:
         """The result of `function()`, waiting no longer than there is time.
 
         It runs in a thread of its own, because some waits have no timeout of their own (getaddrinfo() among them); a late
@@ -57,7 +62,7 @@ class Deadline:
         """
         from threading import Thread
 
-        outcome: list = []
+        outcome: list[tuple[Any, BaseException | None]] = []
 
         def work() -> None:
             try:

@@ -81,7 +81,8 @@ class Parameter:
         self.reloadable = reloadable
         self.options = options
         self.alias_of = alias_of
-        self._parse = parse or {"boolean": boolean, "integer": integer}.get(type, str)
+        by_type: dict[str, Callable[[str], Any]] = {"boolean": boolean, "integer": integer}
+        self._parse = parse or by_type.get(type, str)
 
     def parse(self, text: str) -> Any:
         """The value of `text`. Raises ValueError saying what is wrong with it."""

@@ -77,7 +77,7 @@ class Imds:
         if not roles:
             return None
         role = roles.split()[0]
-        answer = loads(self.require(f"meta-data/iam/security-credentials/{role}"))
+        answer: dict[str, str] = loads(self.require(f"meta-data/iam/security-credentials/{role}"))
         if answer.get("Code", "Success") != "Success":
             raise Unknown(f"IMDS gives no credentials for the role {role}: {answer['Code']}")
         return answer

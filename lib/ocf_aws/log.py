@@ -6,6 +6,11 @@ pacemaker-execd names (HA_LOGFACILITY) and the file it names (HA_LOGFILE), else 
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
+
 
 def one_line(text: str) -> str:
     """`text` without line breaks: Pacemaker cuts an exit reason at the first one."""
@@ -20,7 +25,7 @@ class Log:
     stderr: a text stream, for messages that have no other place and for the exit reason.
     """
 
-    def __init__(self, agent: str, resource: str, environ, stderr):
+    def __init__(self, agent: str, resource: str, environ: Mapping[str, str], stderr: TextIO):
         self._name = f"{agent}({resource})"
         self._environ = environ
         self._stderr = stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ocf_aws.address import Ip
 from ocf_aws.cloud import Denied, Rejected
 from ocf_aws.parallel import outcomes, results
@@ -9,6 +11,7 @@ from ocf_aws.status import Failure, HardError, NotPermitted, SoftError, joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ocf_aws.cloud import Cloud
@@ -100,34 +103,30 @@ def describe(cloud: Cloud, selection: Selection, ip: Ip, vpc_id: str | None) -> 
     vpc_id: the VPC whose tables tags select. Raises as Cloud.call, and HardError where a tag selects no table.
     """
     # Asked by filter, a table that is gone is left out of the answer; asked by id, it would hide all the others.
-    questions = [[{"Name": "route-table-id", "Values": list(selection.ids)}]]
-    if not selection.ids:
-        questions.clear()
+    questions: list[dict[str, list[str]]] = []
+    if selection.ids:
+        questions.append({"route-table-id": list(selection.ids)})
     for key, value in selection.tags:
-        questions.append(
-            [
-                {"Name": f"tag:{key}", "Values": [value]},
-                {"Name": "vpc-id", "Values": [vpc_id]},
-            ]
-        )
-    answers = results(
-        *(
-            lambda filters=filters: cloud.list("describe_route_tables", "RouteTables", Filters=filters)
-            for filters in questions
-        )
-    )
+        questions.append({f"tag:{key}": [value], "vpc-id": [vpc_id] if vpc_id else []})
+    answers = results(*(partial(_tables, cloud, question) for question in questions))
     entries = {table_id: Entry(table_id, None, None) for table_id in selection.ids}
     for table in [table for answer in answers for table in answer]:
         table_id = table["RouteTableId"]
         entries[table_id] = Entry(table_id, table["VpcId"], _find_route(table, ip))
-    for (key, value), answer in zip(selection.tags, answers[-len(selection.tags) :]):
+    for (key, value), answer in zip(reversed(selection.tags), reversed(answers)):
         if not answer:
             raise HardError(f"parameter 'routing_table': no route table of {vpc_id} has the tag {key}={value}")
     return list(entries.values())
 
 
+def _tables(cloud: Cloud, question: dict[str, list[str]]) -> list[dict[str, Any]]:
+    filters = [{"Name": name, "Values": values} for name, values in question.items() if values]
+    return cloud.list("describe_route_tables", "RouteTables", Filters=filters)
+
+
 def _find_route(table: dict[str, Any], ip: Ip) -> dict[str, Any] | None:
-    for route in table["Routes"]:
+    routes: list[dict[str, Any]] = table["Routes"]
+    for route in routes:
         block = route.get("DestinationIpv6CidrBlock" if ip.is_ipv6 else "DestinationCidrBlock")
         if block and block.endswith(f"/{ip.length}") and Ip(block) == ip:
             return route
@@ -203,12 +202,16 @@ class Claim:
         return entry.table_id not in self._written and not isinstance(failure, HardError)
 
     def _write(self, entries: list[Entry]) -> None:
-        for entry, outcome in zip(entries, outcomes([lambda e=e: self._write_one(e) for e in entries])):
-            if isinstance(outcome, Failure):
-                self._failures[entry.table_id] = outcome
-            else:
-                self._failures.pop(entry.table_id, None)
-                self._written.add(entry.table_id)
+        failed = dict(self._failed(entries, self._write_one))
+        self._failures.update(failed)
+        for table_id in {entry.table_id for entry in entries} - set(failed):
+            self._failures.pop(table_id, None)
+            self._written.add(table_id)
+
+    def _failed(self, entries: list[Entry], act: Callable[[Entry], None]) -> list[tuple[str, Failure]]:
+        """Act on all entries at once; returns the failures, each with the id of its table."""
+        found = outcomes(partial(act, entry) for entry in entries)
+        return [(e.table_id, failure) for e, failure in zip(entries, found) if isinstance(failure, Failure)]
 
     def _write_one(self, entry: Entry, **more: Any) -> None:
         """Let one table's entry point to the target; `more` may say DryRun. Raises Failure."""
@@ -247,15 +250,11 @@ class Claim:
 
     def release(self, entries: list[Entry]) -> None:
         """Delete the entries that point to the target, at once. Raises a Failure that names each table that failed."""
-        mine = [e for e in entries if e.is_of(self.target)]
-        found = outcomes([lambda e=e: delete(self._cloud, e.table_id, self._ip) for e in mine])
-        failures = [(e.table_id, f) for e, f in zip(mine, found) if isinstance(f, Failure)]
-        if failures:
-            raise joined(failures)
+        mine = [entry for entry in entries if entry.is_of(self.target)]
+        if failed := self._failed(mine, lambda entry: delete(self._cloud, entry.table_id, self._ip)):
+            raise joined(failed)
 
     def rehearse(self, entries: list[Entry]) -> None:
-        """Ask EC2 by DryRun whether the entries could be written. Raises a Failure that names each table that has none."""
-        found = outcomes([lambda e=e: self._write_one(e, DryRun=True) for e in entries])
-        failures = [(e.table_id, f) for e, f in zip(entries, found) if isinstance(f, Failure)]
-        if failures:
-            raise joined(failures)
+        """Ask EC2 by DryRun whether the entries could be written. Raises a Failure that names each table where not."""
+        if failed := self._failed(entries, partial(self._write_one, DryRun=True)):
+            raise joined(failed)
