@@ -41,15 +41,15 @@ uninstall: ## remove what `make install` installed
 
 .PHONY: demo
 demo: $(VENV)/ready ## a VPC with a cluster on this machine: watch an overlay IP move
-	@PYTHONPATH=tests $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
+	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
 
 .PHONY: lab
-lab: $(VENV)/ready ## the same VPC, left up, with a shell on a node
-	@PYTHONPATH=tests $(TOOLS)/python -m vpclab up
+lab: $(VENV)/ready ## the same VPC, left up, with a shell on a node (HOST=node2, HOST=client)
+	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab up $(HOST)
 
 .PHONY: lab-down
 lab-down: $(VENV)/ready ## remove what `make lab` left up
-	@PYTHONPATH=tests $(TOOLS)/python -m vpclab down
+	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab down
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,58 @@
+"""The demonstration and the lab that stays up, as a person runs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from vpclab import sandbox
+
+SANDBOXED = [sys.executable, sandbox.__file__, sys.executable, "-m", "vpclab"]
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not sandbox.inside(), reason="needs root and a sandbox: run `make test`"
+)
+
+
+@pytest.fixture(autouse=True)
+def path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(sandbox.__file__).parents[1]))
+
+
+def processes() -> set[str]:
+    """Everything that runs here, by its command line."""
+    return {line for line in subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout.splitlines()}
+
+
+def test_the_demo_shows_what_a_client_saw_and_draws_it(tmp_path: Path) -> None:
+    picture = tmp_path / "demo.svg"
+    before = processes()
+    done = subprocess.run([*SANDBOXED, "demo", "--picture", str(picture)], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for said in ("* move to node2", "* power of node1 lost", "node2 answers, after"):
+        assert said in done.stdout
+    assert ET.parse(picture).getroot().tag.endswith("svg")
+    assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}
+
+
+@pytest.mark.parametrize("when", ["Bringing up", "is online"])
+def test_a_demo_that_is_interrupted_leaves_nothing(tmp_path: Path, when: str) -> None:
+    before = processes()
+    with subprocess.Popen(
+        [*SANDBOXED, "demo", "--picture", str(tmp_path / "demo.svg")],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as demo:
+        assert demo.stdout is not None
+        next(line for line in demo.stdout if when in line)
+        os.killpg(demo.pid, signal.SIGINT)  # what Ctrl-C does: the terminal tells the whole group
+        assert "nothing is left behind" in demo.stdout.read()
+    assert demo.returncode == 130
+    assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}

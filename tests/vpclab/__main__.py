@@ -1,0 +1,36 @@
+"""The lab for a person: `python -m vpclab demo`, `up`, `shell HOST`, `down` (see the Makefile)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from vpclab import demo, rehearsal
+
+
+def main() -> int:
+    """Run one command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="vpclab", description="A VPC with a Pacemaker cluster on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    show = commands.add_parser("demo", help="watch addresses move, and what a client sees of it")
+    show.add_argument("--picture", default="demo.svg", help="file for the picture (default: %(default)s)")
+    up = commands.add_parser("up", help="bring a lab up, and open a shell on a host of it")
+    up.add_argument("host", nargs="?", default="node1", help="node1, node2 or client (default: %(default)s)")
+    commands.add_parser("down", help="remove what `up` left up")
+    commands.add_parser("serve", help="what `up` runs in the background, in a sandbox")
+    shell = commands.add_parser("shell", help="a shell on a host, from inside the sandbox")
+    shell.add_argument("host")
+    arguments = parser.parse_args()
+    if arguments.command == "demo":
+        return demo.run(arguments.picture)
+    if arguments.command == "up":
+        return rehearsal.up(arguments.host)
+    if arguments.command == "down":
+        return rehearsal.down()
+    if arguments.command == "serve":
+        return rehearsal.serve()
+    rehearsal.shell(arguments.host)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
