@@ -1,0 +1,72 @@
+"""How long a client gets no answer when an overlay IP moves: with our agent, and with aws-vpc-move-ip, in one lab."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+
+from vpclab.lab import Lab
+from vpclab.waiting import wait_until
+from vpclab.watch import Watch
+
+AGENTS = {"today": "ocf:heartbeat:aws-vpc-move-ip", "ours": "ocf:aws:aws-overlay-ip"}
+ADDRESSES = {"today": "192.168.10.20", "ours": "192.168.10.10"}
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    times = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    found: dict[tuple[str, str], list[float]] = {}
+    with Lab() as lab:
+        lab.fence()
+        lab.cluster.pcs("resource", "defaults", "update", "resource-stickiness=1000")
+        for node in lab.nodes.values():
+            node.write("root/.aws/config", "[default]\nregion = eu-central-1\noutput = text\n")
+        for who, ip in ADDRESSES.items():
+            for table in lab.route_tables.values():
+                # The agent of today cannot create entries.
+                lab.ec2.operator().create_route(
+                    RouteTableId=table, DestinationCidrBlock=f"{ip}/32", NetworkInterfaceId=lab.primary_eni("node1")
+                )
+            with lab.watch(ip) as watch:
+                found.update(measure(lab, watch, who, ip, times))
+    print(f"{'outage seen by a client, 3 route tables':44} {'today':>10} {'ours':>10} {'ratio':>8}")
+    for what in ("planned move", "node loss"):
+        theirs, ours = (statistics.median(found[what, who]) for who in AGENTS)
+        print(f"{what:44} {theirs:8.3f} s {ours:8.3f} s {ours / theirs:8.3f}")
+
+
+def measure(lab: Lab, watch: Watch, who: str, ip: str, times: int) -> dict[tuple[str, str], list[float]]:
+    """The outages, in seconds, of planned moves and of node losses with one agent."""
+    lab.cluster.pcs(
+        *f"resource create ip {AGENTS[who]} ip={ip} interface=ens5".split(),
+        "routing_table=" + ",".join(lab.route_tables.values()),
+        *"op monitor interval=60 timeout=60".split(),
+    )
+    lab.cluster.settled()
+    found: dict[tuple[str, str], list[float]] = {("planned move", who): [], ("node loss", who): []}
+
+    def outage_while(what: str) -> None:
+        old = lab.cluster.resource_runs_on("ip").pop()
+        new = next(name for name in lab.nodes if name != old)
+        start = watch.record.end
+        if what == "planned move":
+            lab.cluster.pcs("resource", "move", "ip", new)
+        else:
+            lab.nodes[old].off()
+        # Whoever it is that answers next: a start that fails on the other node is part of the outage.
+        wait_until(lambda: any(outage.after for outage in watch.outages(since=start)), 180, lab.cluster.status)
+        lab.cluster.wait_online(120)
+        lab.cluster.settled(120)
+        found[what, who].append(sum(outage.seconds for outage in watch.outages(since=start)))
+
+    for what in ("planned move", "node loss"):
+        for _ in range(times):
+            outage_while(what)
+    lab.cluster.pcs("resource", "delete", "ip")
+    lab.cluster.settled()
+    return found
+
+
+if __name__ == "__main__":
+    main()
