@@ -254,7 +254,14 @@ class Claim:
         if failed := self._failed(mine, lambda entry: delete(self._cloud, entry.table_id, self._ip)):
             raise joined(failed)
 
-    def rehearse(self, entries: list[Entry]) -> None:
-        """Ask EC2 by DryRun whether the entries could be written. Raises a Failure that names each table where not."""
-        if failed := self._failed(entries, partial(self._write_one, DryRun=True)):
+    def rehearse(self, entries: list[Entry], deleting: bool) -> None:
+        """Ask EC2 by DryRun whether the entries could be written, and deleted if that is to be done.
+
+        Raises a Failure that names each table where not.
+        """
+        failed = self._failed(entries, partial(self._write_one, DryRun=True))
+        if deleting:
+            there = [entry for entry in entries if entry.route is not None]
+            failed += self._failed(there, lambda e: delete(self._cloud, e.table_id, self._ip, DryRun=True))
+        if failed:
             raise joined(failed)

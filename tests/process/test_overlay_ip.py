@@ -292,6 +292,13 @@ def test_an_address_on_a_link_that_is_down_fails_the_monitor(resource: Resource)
     assert result.status == 1 and "the interface ens5 is down" in result.reason
 
 
+def test_a_table_that_is_gone_or_hidden_is_warned_of_and_fails_no_monitor(resource: Resource) -> None:
+    resource("start")
+    gone = "rtb-0123456789abcdef0"
+    result = resource.monitor(parameters={"routing_table": f"{resource.parameters['routing_table']},{gone}"})
+    assert result.status == 0 and f"WARNING: {gone} does not exist" in result.stderr
+
+
 def test_a_monitor_only_reads(resource: Resource) -> None:
     resource("start")
     resource.solo.ec2.calls.clear()
@@ -473,6 +480,14 @@ def test_validation_finds_a_missing_right(resource: Resource) -> None:
     resource.solo.ec2.allow(resource.solo.instance_id, policy)
     result = resource("validate-all", level=10)
     assert result.status == 4 and "allow ec2:ReplaceRoute" in result.reason
+
+
+def test_validation_finds_a_missing_right_to_delete(resource: Resource) -> None:
+    resource.solo.ec2.allow(resource.solo.instance_id, MINIMAL)
+    holders = resource.holders()
+    result = resource("validate-all", level=10, parameters={"delete_route_on_stop": "true"})
+    assert result.status == 4 and "allow ec2:DeleteRoute" in result.reason
+    assert resource.holders() == holders
 
 
 def test_validation_finds_the_source_destination_check(solo: Solo) -> None:
