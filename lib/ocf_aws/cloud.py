@@ -41,7 +41,8 @@ class Unanswered(Unknown):
 class Rejected(HardError):
     """The service understood and refused; `code` is AWS's error code."""
 
-    def __init__(self, reason: str, code: str):
+    # An exception that comes from a child process is made anew from its reason alone, and then given its code.
+    def __init__(self, reason: str, code: str = ""):
         super().__init__(reason)
         self.code = code
 

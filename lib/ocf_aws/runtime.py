@@ -25,7 +25,7 @@ class Call:
 
     agent: the declaration. action: its name. resource: the name of the resource. environ: the environment.
     parameters: the resource's. deadline: when Pacemaker's patience ends. log: where messages go.
-    check_level: how deep a check goes (OCF_CHECK_LEVEL). is_probe: whether Pacemaker asks for a first look.
+    check_level: how deep a check goes (OCF_CHECK_LEVEL).
     """
 
     def __init__(self, agent: Agent, action: str, environ: Mapping[str, str], log: Log):
@@ -37,8 +37,6 @@ class Call:
         self.parameters: Parameters = agent.read(environ)
         self.deadline = Deadline(_timeout(environ))
         self.check_level = _number(environ.get("OCF_CHECK_LEVEL"), 0)
-        # Pacemaker sets no interval for a probe; crm_resource --force-check looks the same, and may.
-        self.is_probe = action == "monitor" and not _number(environ.get("OCF_RESKEY_CRM_meta_interval"), 0)
 
 
 def resource_name(agent: Agent, environ: Mapping[str, str]) -> str:
@@ -79,7 +77,9 @@ def run(
         return Status.SUCCESS if len(argv) > 1 else Status.ERR_UNIMPLEMENTED
     log = Log(agent.name, resource_name(agent, environ), environ, stderr)
     status, reason = _attempt(agent, actions, name, environ, log)
-    if reason and status is not Status.NOT_RUNNING:
+    # A probe, for which Pacemaker sets no interval, is to find nothing; where a recurring monitor finds nothing, it failed.
+    is_recurring = _number(environ.get("OCF_RESKEY_CRM_meta_interval"), 0) > 0
+    if reason and (status is not Status.NOT_RUNNING or is_recurring):
         log.error(f"{name}: {reason}")
         log.exit_reason(reason)
     # To Pacemaker any other status of a stop is an answer to another question, and 2 to 6 would ban the node as well.

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from ocf_aws.cloud import Denied, Rejected
 from ocf_aws.parallel import Aside, outcomes, results
 from ocf_aws.status import HardError, NotInstalled, SoftError
 
@@ -39,6 +40,14 @@ def test_work_aside_fails_with_the_kind_it_failed_with() -> None:
     with Aside(lambda: fail(NotInstalled("no library"))) as work:
         with pytest.raises(NotInstalled, match="no library"):
             work.result()
+
+
+@pytest.mark.parametrize("kind", [Rejected, Denied])
+def test_what_aws_said_to_work_aside_comes_whole(kind: type[Rejected]) -> None:
+    with Aside(lambda: fail(kind("reason", "Code"))) as work:
+        with pytest.raises(kind, match="reason") as failure:
+            work.result()
+    assert failure.value.code == "Code"
 
 
 def test_work_aside_that_breaks_or_dies_is_reported() -> None:

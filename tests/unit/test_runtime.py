@@ -59,8 +59,15 @@ def test_an_action_that_returns_has_succeeded() -> None:
     assert act("start", lambda call: None) == (0, "", "")
 
 
-def test_not_running_is_no_error_and_has_no_exit_reason() -> None:
+def test_not_running_is_no_error_to_a_probe() -> None:
     assert act("monitor", failing(s.NotRunning("absent"))) == (7, "", "")
+
+
+def test_not_running_is_an_error_to_a_recurring_monitor() -> None:
+    code, _, stderr = act(
+        "monitor", failing(s.NotRunning("absent")), {**RIGHT, "OCF_RESKEY_CRM_meta_interval": "10000"}
+    )
+    assert code == 7 and "ocf-exit-reason:absent" in stderr
 
 
 @pytest.mark.parametrize("failure", [s.HardError("r"), s.FatalError("r"), s.NotInstalled("r"), ValueError("r")])
@@ -91,14 +98,6 @@ def test_an_agent_that_is_not_run_by_root_says_so(monkeypatch: pytest.MonkeyPatc
     assert act("monitor", lambda call: None)[0] == 4
     assert act("stop", lambda call: None)[0] == 1
     assert act("meta-data")[0] == 0
-
-
-def test_a_call_knows_a_probe_by_its_missing_interval() -> None:
-    seen = []
-    act("monitor", lambda call: seen.append(call.is_probe))
-    act("monitor", lambda call: seen.append(call.is_probe), {**RIGHT, "OCF_RESKEY_CRM_meta_interval": "10000"})
-    act("start", lambda call: seen.append(call.is_probe))
-    assert seen == [True, False, False]
 
 
 def test_the_deadline_comes_before_pacemaker_s_own() -> None:

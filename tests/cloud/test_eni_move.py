@@ -1,0 +1,313 @@
+"""Moving an ENI, as EC2 sees it: who is asked for what, what is refused, and what is done about faults."""
+
+from __future__ import annotations
+
+import io
+from threading import Event, Timer
+from typing import Any
+
+import pytest
+
+from ocf_aws import eni as enis
+from ocf_aws.cloud import Cloud, Denied, Rejected
+from ocf_aws.deadline import Deadline
+from ocf_aws.eni import Eni, Move
+from ocf_aws.instance import Imds
+from ocf_aws.log import Log
+from ocf_aws.status import HardError, SoftError
+from vpclab.ec2 import Ec2, effects
+from vpclab.plan import BuiltVpc
+
+ADDRESSES = ["10.0.1.50", "10.0.1.51", "10.0.1.52"]
+IPV6 = "2001:db8:100:1::50"
+PREFIX = "10.0.1.64/28"
+
+
+class Scene:
+    """An ENI in the subnet of two instances, and what node1's agent can do about it."""
+
+    def __init__(self, ec2: Ec2, vpc: BuiltVpc, hosts: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+        self.ec2 = ec2
+        self.here, self.there = hosts["node1"], hosts["node2"]
+        credentials = ec2.credentials(self.here)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", credentials["AccessKeyId"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", credentials["SecretAccessKey"])
+        monkeypatch.setenv("AWS_SESSION_TOKEN", credentials["Token"])
+        self.operator = ec2.operator()
+        self.id = self.operator.create_network_interface(
+            SubnetId=vpc.subnets["a"],
+            PrivateIpAddresses=[{"PrivateIpAddress": a, "Primary": a == ADDRESSES[0]} for a in ADDRESSES],
+            Ipv6Addresses=[{"Ipv6Address": IPV6}],
+        )["NetworkInterface"]["NetworkInterfaceId"]
+        self.operator.assign_private_ip_addresses(NetworkInterfaceId=self.id, Ipv4Prefixes=[PREFIX])
+        self.said = io.StringIO()
+        self.cloud = self.open_cloud(Deadline(20))
+        ec2.calls.clear()
+
+    def open_cloud(self, deadline: Deadline) -> Cloud:
+        log = Log("aws-eni-move", "eni", {}, self.said)
+        imds = Imds({}, deadline)
+        return Cloud(imds, deadline, log, "test", region=self.ec2.region, endpoint_url=self.ec2.endpoint, api_timeout=2)
+
+    def attach(self, instance_id: str, index: int = 1) -> str:
+        answer = self.operator.attach_network_interface(
+            NetworkInterfaceId=self.id, InstanceId=instance_id, DeviceIndex=index
+        )
+        return str(answer["AttachmentId"])
+
+    def describe(self) -> Eni:
+        return enis.describe(self.cloud, self.id)
+
+    def move(self, force: str = "if-down", index: int | None = None, used: set[int] | None = None) -> Move:
+        log = Log("aws-eni-move", "eni", {}, self.said)
+        return Move(self.cloud, self.describe(), self.here, force, index, {0} if used is None else used, log)
+
+    def bring(self, seconds: float = 10, **how: Any) -> Eni:
+        """A whole move, as start makes one once the link is there."""
+        deadline = Deadline(seconds)
+        move = self.move(**how)
+        move.take(deadline)
+        is_urgent = Event()
+        is_urgent.set()
+        return move.confirm(deadline, is_urgent)
+
+    def calls(self, action: str) -> int:
+        return len(self.ec2.calls.named(action))
+
+
+@pytest.fixture
+def scene(ec2: Ec2, vpc: BuiltVpc, neighbours: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(ec2, vpc, neighbours, monkeypatch)
+
+
+# --- what EC2 tells ---------------------------------------------------------------------------------------------------
+
+
+def test_an_eni_is_told_with_all_its_addresses_the_primary_one_first(scene: Scene) -> None:
+    eni = scene.describe()
+    assert eni.addresses == [*ADDRESSES, IPV6] and eni.prefixes == [PREFIX]
+    assert eni.zone == "eu-central-1a" and eni.whereabouts == "attached to no instance"
+    assert eni.objection is None
+
+
+def test_an_eni_that_does_not_exist_is_a_hard_error_that_names_it(scene: Scene) -> None:
+    with pytest.raises(HardError, match="eni_id.*eni-0123456789abcdef0"):
+        enis.describe(scene.cloud, "eni-0123456789abcdef0")
+
+
+def test_a_subnet_is_told_with_its_blocks(scene: Scene) -> None:
+    assert enis.describe_subnet(scene.cloud, scene.describe().subnet_id) == ["10.0.1.0/24", "2001:db8:100:1::/64"]
+
+
+def test_the_limit_of_an_instance_type_is_told_unless_it_may_not_be_known(scene: Scene) -> None:
+    assert enis.most_enis(scene.cloud, "m5.large") == 3
+    scene.ec2.allow(scene.here, {"Version": "2012-10-17", "Statement": []})
+    assert enis.most_enis(scene.cloud, "m5.large") is None
+
+
+def test_a_primary_eni_is_objected_to(scene: Scene) -> None:
+    primary = enis.describe_of(scene.cloud, scene.there)[0]
+    assert "primary ENI" in str(primary.objection)
+
+
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        ({"RequesterManaged": True}, "AWS service"),
+        ({"Operator": {"Managed": True, "Principal": "x"}}, "AWS service"),
+        ({"InterfaceType": "nat_gateway"}, "nat_gateway"),
+        ({"Attachment": {"AttachmentId": "ela-attach-1", "Status": "attached"}}, "other than an instance"),
+    ],
+)
+def test_what_is_no_plain_eni_is_objected_to(said: dict[str, Any], words: str) -> None:
+    plain = {"NetworkInterfaceId": "eni-1", "MacAddress": "02:00:00:00:00:01", "AvailabilityZone": "a", "SubnetId": "s"}
+    assert Eni(plain).objection is None
+    assert words in str(Eni({**plain, **said}).objection)
+
+
+# --- a move -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_free_eni_is_attached_with_the_lowest_free_index_and_an_explicit_card(scene: Scene) -> None:
+    eni = scene.bring(used={0, 1})
+    assert eni.holder == scene.here and eni.device_index == 2
+    assert scene.ec2.calls.named("AttachNetworkInterface")[0].parameters["NetworkCardIndex"] == 0
+    assert not scene.calls("DetachNetworkInterface")
+
+
+def test_an_eni_that_is_here_is_left_alone_after_one_look(scene: Scene) -> None:
+    scene.attach(scene.here)
+    scene.ec2.calls.clear()
+    assert scene.bring().holder == scene.here
+    assert [call.action for call in scene.ec2.calls] == ["DescribeNetworkInterfaces"]
+
+
+def test_an_eni_that_another_instance_has_is_taken_gracefully(scene: Scene) -> None:
+    scene.attach(scene.there)
+    scene.ec2.times.detach = scene.ec2.times.attach = 0.3
+    assert scene.bring().holder == scene.here
+    assert [call.parameters.get("Force") for call in scene.ec2.calls.named("DetachNetworkInterface")] == [None]
+
+
+def test_an_eni_that_its_holder_lets_go_is_only_waited_for(scene: Scene) -> None:
+    scene.ec2.times.detach = 0.5
+    scene.operator.detach_network_interface(AttachmentId=scene.attach(scene.there))
+    assert scene.bring().holder == scene.here
+    assert not scene.calls("DetachNetworkInterface") and not scene.calls("DescribeInstances")
+
+
+def test_the_next_index_is_taken_where_imds_did_not_know_that_one_is_used(scene: Scene) -> None:
+    subnet = scene.describe().subnet_id
+    other = scene.operator.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    scene.operator.attach_network_interface(NetworkInterfaceId=other, InstanceId=scene.here, DeviceIndex=1)
+    assert scene.bring(used={0}).device_index == 2
+
+
+def test_an_index_that_is_given_and_used_is_refused(scene: Scene) -> None:
+    with pytest.raises(Rejected, match="device index '0'"):
+        scene.bring(index=0)
+    assert scene.bring(index=2).device_index == 2
+
+
+def test_an_instance_that_is_full_is_refused_in_ec2s_words(scene: Scene) -> None:
+    subnet = scene.describe().subnet_id
+    for index in (1, 2):
+        other = scene.operator.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+        scene.operator.attach_network_interface(NetworkInterfaceId=other, InstanceId=scene.here, DeviceIndex=index)
+    with pytest.raises(Rejected, match="AttachmentLimitExceeded"):
+        scene.bring(used={0, 1, 2})
+
+
+def test_terminating_the_holder_spares_the_eni_after_outlive(scene: Scene) -> None:
+    eni = scene.bring()
+    change = {"AttachmentId": eni.attachment_id, "DeleteOnTermination": True}
+    scene.operator.modify_network_interface_attribute(NetworkInterfaceId=scene.id, Attachment=change)
+    assert scene.describe().ends_with_holder
+    enis.outlive(scene.cloud, scene.describe())
+    assert not scene.describe().ends_with_holder
+
+
+# --- force ------------------------------------------------------------------------------------------------------------
+
+
+def forced(scene: Scene) -> list[bool]:
+    return [bool(call.parameters.get("Force")) for call in scene.ec2.calls.named("DetachNetworkInterface")]
+
+
+def test_a_stuck_eni_of_a_holder_that_is_down_is_detached_by_force(scene: Scene) -> None:
+    scene.attach(scene.there)
+    scene.ec2.stuck.add(scene.id)
+    scene.ec2.times.stop = 0
+    scene.operator.stop_instances(InstanceIds=[scene.there])
+    assert scene.bring().holder == scene.here
+    assert forced(scene) == [False, True]
+
+
+def test_a_stuck_eni_of_a_holder_that_runs_is_never_forced_but_explained(scene: Scene) -> None:
+    scene.attach(scene.there)
+    scene.ec2.stuck.add(scene.id)
+    with pytest.raises(SoftError, match=f"still detaching from {scene.there}.*force_detach=after"):
+        scene.bring(seconds=3)
+    assert forced(scene) == [False]
+
+
+def test_a_stuck_eni_is_forced_after_half_of_the_time_where_that_is_wanted(scene: Scene) -> None:
+    scene.attach(scene.there)
+    scene.ec2.stuck.add(scene.id)
+    assert scene.bring(seconds=4, force="after").holder == scene.here
+    assert forced(scene) == [False, True]
+
+
+def test_nothing_is_forced_where_it_is_not_wanted(scene: Scene) -> None:
+    scene.attach(scene.there)
+    scene.ec2.stuck.add(scene.id)
+    scene.operator.stop_instances(InstanceIds=[scene.there])
+    with pytest.raises(SoftError):
+        scene.bring(seconds=2.5, force="never")
+    assert forced(scene) == [False]
+
+
+def test_without_the_right_to_know_who_runs_it_is_asked_once(scene: Scene) -> None:
+    scene.attach(scene.there)
+    scene.ec2.stuck.add(scene.id)
+    scene.ec2.faults.add("DescribeInstances", effect=effects.Error("UnauthorizedOperation", 403))
+    with pytest.raises(SoftError):
+        scene.bring(seconds=4)
+    assert scene.calls("DescribeInstances") == 1 and "not known whether" in scene.said.getvalue()
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["AttachNetworkInterface", "DetachNetworkInterface"])
+def test_a_lost_answer_is_followed_by_a_look_and_never_by_a_second_write(scene: Scene, action: str) -> None:
+    scene.attach(scene.there)
+    scene.ec2.faults.add(action, effect=effects.LostAnswer(), times=1)
+    assert scene.bring().holder == scene.here
+    assert scene.calls("AttachNetworkInterface") == scene.calls("DetachNetworkInterface") == 1
+
+
+BROKEN = {
+    "reset": effects.Reset(),
+    "garbage": effects.Garbage(),
+    "throttled": effects.Error("RequestLimitExceeded", 503),
+}
+REFUSED = {"incorrect state": effects.Error("IncorrectState", 400)}
+ONCE = [
+    *((action, {**BROKEN, **REFUSED}) for action in ("AttachNetworkInterface", "DetachNetworkInterface")),
+    ("DescribeNetworkInterfaces", BROKEN),
+]
+
+
+@pytest.mark.parametrize("action, name", [(action, name) for action, faults in ONCE for name in faults])
+def test_a_call_that_fails_once_is_made_again(scene: Scene, action: str, name: str) -> None:
+    scene.attach(scene.there)
+    move = scene.move()
+    scene.ec2.faults.add(action, effect={**BROKEN, **REFUSED}[name], times=1)
+    move.take(Deadline(10))
+    assert scene.describe().is_held_by(scene.here)
+
+
+def test_reads_that_lag_do_not_lead_to_second_writes(scene: Scene) -> None:
+    scene.attach(scene.there)
+    move = scene.move()
+    scene.ec2.faults.add("DescribeNetworkInterfaces", effect=effects.Stale(1))
+    move.take(Deadline(10))
+    assert scene.calls("DetachNetworkInterface") == 1
+
+
+def test_an_api_that_is_dead_is_a_soft_error_within_the_deadline(scene: Scene) -> None:
+    move = scene.move()
+    scene.ec2.faults.add(effect=effects.Reset())
+    with pytest.raises(SoftError, match="in time"):
+        move.take(Deadline(2.5))
+
+
+def test_a_right_that_is_missing_is_named(scene: Scene) -> None:
+    scene.attach(scene.there)
+    statement = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
+    scene.ec2.allow(scene.here, {"Version": "2012-10-17", "Statement": [statement]})
+    with pytest.raises(Denied, match="allow ec2:DetachNetworkInterface in IAM"):
+        scene.bring()
+    denial = enis.find_denial(scene.cloud, scene.id, scene.here, 1)
+    assert "allow ec2:AttachNetworkInterface in IAM" in str(denial)
+    assert scene.describe().holder == scene.there
+
+
+def test_asking_for_the_right_changes_nothing_and_looks_at_the_right_alone(scene: Scene) -> None:
+    scene.attach(scene.there)
+    assert enis.find_denial(scene.cloud, scene.id, scene.here, 1) is None
+    assert scene.describe().holder == scene.there
+
+
+def test_an_eni_that_is_taken_away_again_is_not_fought_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enis, "_STALE_SECONDS", 0.2)
+    scene.ec2.times.attach = 60
+    move = scene.move()
+    attachment_id = move.take(Deadline(20))
+    is_urgent = Event()
+    is_urgent.set()
+    Timer(0.5, scene.operator.detach_network_interface, kwargs={"AttachmentId": attachment_id}).start()
+    with pytest.raises(SoftError, match="accepted to attach.*but it is"):
+        move.confirm(Deadline(10), is_urgent)
+    assert not scene.calls("DetachNetworkInterface")

@@ -1,0 +1,461 @@
+"""aws-eni-move, each action as Pacemaker runs it: a process of its own, a real kernel, the emulated EC2."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vpclab import sandbox
+from vpclab.ec2 import effects
+from vpclab.plan import ONE_ZONE
+from vpclab.solo import CHECKOUT, PYTHON, Result, Solo
+
+IPV4 = ["10.0.1.50", "10.0.1.51", "10.0.1.52"]
+IPV6 = "2001:db8:100:1::50"
+PREFIX = "10.0.1.64/28"
+LOOKS = "-brief link", "-oneline address", "rule", "-6 rule", "route show table all", "-6 route show table all"
+
+
+def ip(command: str) -> str:
+    return subprocess.run(["ip", *command.split()], check=True, capture_output=True, text=True).stdout
+
+
+def snapshot() -> list[str]:
+    """All that the agent could leave behind, but for what the kernel numbers anew with each link."""
+    lines = "\n".join(ip(look) for look in LOOKS).splitlines()
+    # The kernel's multicast routes come some time after a link is up, too.
+    return [re.sub(r"@\S+|^\d+: ", "", line) for line in lines if not line.startswith("multicast")]
+
+
+class Slots:
+    """The PCI slots of the instance: a link comes and goes with each ENI that EC2 attaches and detaches."""
+
+    def __init__(self, solo: Solo):
+        self._solo = solo
+        self._plugged: dict[str, str] = {}
+        self.is_stuck = False
+        """Whether the kernel never gets to see what is attached."""
+
+        solo.ec2.on_change = self.follow
+
+    def follow(self) -> None:
+        wanted = {
+            eni.mac: f"ens{5 + eni.device_index}"
+            for eni in self._solo.ec2.vpc().enis
+            if eni.instance_id == self._solo.instance_id and eni.device_index
+        }
+        for mac in self._plugged.keys() - wanted.keys():
+            ip(f"link del {self._plugged.pop(mac)}")
+        for mac in () if self.is_stuck else wanted.keys() - self._plugged.keys():
+            self._plugged[mac] = name = wanted[mac]
+            ip(f"link add {name} address {mac} mtu 9001 type veth peer name {name}-wire")
+            ip(f"link set {name}-wire up")
+
+    def close(self) -> None:
+        self._solo.ec2.on_change = lambda: None
+        for name in self._plugged.values():
+            ip(f"link del {name}")
+
+
+class Resource:
+    """A resource of the agent for an ENI with three IPv4 addresses, an IPv6 one and a delegated prefix."""
+
+    def __init__(self, solo: Solo, slots: Slots, **parameters: str):
+        self.solo, self.slots = solo, slots
+        self.ec2 = solo.ec2
+        self.operator = solo.ec2.operator()
+        self.id = self.operator.create_network_interface(
+            SubnetId=solo.vpc.subnets["a"],
+            PrivateIpAddresses=[{"PrivateIpAddress": a, "Primary": a == IPV4[0]} for a in IPV4],
+            Ipv6Addresses=[{"Ipv6Address": IPV6}],
+        )["NetworkInterface"]["NetworkInterfaceId"]
+        self.operator.assign_private_ip_addresses(NetworkInterfaceId=self.id, Ipv4Prefixes=[PREFIX])
+        self.parameters = {"eni_id": self.id, **parameters}
+        self.state = solo.directory / "state"
+        self.environ = {"HA_RSCTMP": str(self.state)}
+        solo.ec2.calls.clear()
+
+    def __call__(self, action: str, **how: Any) -> Result:
+        parameters = {**self.parameters, **how.pop("parameters", {})}
+        environ = {**self.environ, **how.pop("environ", {})}
+        return self.solo.run("aws-eni-move", action, parameters, environ=environ, **how)
+
+    def monitor(self, **how: Any) -> Result:
+        return self("monitor", interval=10, **how)
+
+    @property
+    def memory(self) -> Path:
+        return self.state / f"aws-eni-move-{self.id}"
+
+    @property
+    def holder(self) -> str | None:
+        found = self.operator.describe_network_interfaces(NetworkInterfaceIds=[self.id])["NetworkInterfaces"][0]
+        attachment = found.get("Attachment") or {}
+        return str(attachment["InstanceId"]) if attachment.get("Status") in ("attaching", "attached") else None
+
+    def attach(self, host: str, index: int = 1) -> str:
+        answer = self.operator.attach_network_interface(
+            NetworkInterfaceId=self.id, InstanceId=self.solo.hosts[host], DeviceIndex=index
+        )
+        return str(answer["AttachmentId"])
+
+    def detach(self) -> None:
+        found = self.operator.describe_network_interfaces(NetworkInterfaceIds=[self.id])["NetworkInterfaces"][0]
+        self.operator.detach_network_interface(AttachmentId=found["Attachment"]["AttachmentId"])
+
+
+@pytest.fixture
+def resource(tmp_path: Path) -> Iterator[Resource]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root: the agent changes the kernel's tables")
+    if not sandbox.inside():
+        pytest.skip("needs a sandbox: run `make test`, or python3 tests/vpclab/sandbox.py pytest ...")
+    # Link-local addresses come some time after a link is up, in the middle of a comparison.
+    subprocess.run(["sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1"], check=True)
+    with Solo(tmp_path, ONE_ZONE) as solo:
+        ip("address add 10.0.1.11/24 dev ens5")
+        slots = Slots(solo)
+        yield Resource(solo, slots)
+        slots.close()
+        for family in ("", "-6 "):
+            subprocess.run(f"ip {family}rule flush protocol 203", shell=True, check=True)
+
+
+# --- the life of a resource -------------------------------------------------------------------------------------------
+
+
+def test_start_brings_the_eni_here_with_all_its_addresses_and_stop_leaves_nothing(resource: Resource) -> None:
+    before = snapshot()
+    resource.attach("node2")
+    resource.ec2.calls.clear()
+    assert resource.monitor().status == 7
+    started = resource("start")
+    assert started.status == 0, started.stderr
+    assert resource.holder == resource.solo.instance_id
+    assert {f"{address}/32" for address in IPV4} | {f"{IPV6}/128"} <= resource.solo.addresses()
+    assert resource.monitor().status == resource("monitor", level=10).status == 0
+    stopped = resource("stop")
+    assert stopped.status == 0, stopped.stderr
+    assert resource.holder is None and not resource.memory.exists()
+    assert snapshot() == before
+    assert resource.monitor().status == 7
+
+
+def test_start_and_stop_may_be_repeated(resource: Resource) -> None:
+    assert [resource(action).status for action in ("start", "start", "stop", "stop")] == [0, 0, 0, 0]
+
+
+def test_a_start_looks_at_the_eni_once_before_it_acts(resource: Resource) -> None:
+    resource("start")
+    actions = [call.action for call in resource.ec2.calls if not call.parameters.get("DryRun")]
+    assert actions[: actions.index("AttachNetworkInterface")].count("DescribeNetworkInterfaces") == 1
+    resource.ec2.calls.clear()
+    resource("start")
+    assert [call.action for call in resource.ec2.calls].count("DescribeNetworkInterfaces") == 1
+
+
+def test_monitor_at_level_0_asks_neither_ec2_nor_imds(resource: Resource) -> None:
+    resource("start")
+    resource.ec2.calls.clear()
+    resource.solo.imds.dead.add(resource.solo.instance_id)
+    monitored = resource.monitor()
+    assert monitored.status == 0 and monitored.seconds < 0.5 and not resource.ec2.calls
+
+
+@pytest.mark.parametrize(
+    "lost", [f"address del {IPV4[1]}/32 dev ens6", f"rule del from {IPV4[0]}", "link set ens6 down"]
+)
+def test_monitor_notices_what_is_taken_away_and_start_repairs_it(resource: Resource, lost: str) -> None:
+    resource("start")
+    ip(lost)
+    monitored = resource.monitor()
+    assert monitored.status == 1 and "missing" in monitored.reason
+    assert resource("start").status == 0
+    assert resource.monitor().status == 0
+
+
+def test_an_eni_that_is_detached_behind_the_clusters_back_is_not_running_and_comes_back(resource: Resource) -> None:
+    before = snapshot()
+    resource("start")
+    resource.detach()
+    assert resource.monitor().status == 7
+    assert resource("stop").status == 0
+    assert snapshot() == before
+    assert resource("start").status == 0
+
+
+def test_monitor_at_level_10_believes_ec2_where_it_contradicts_the_kernel(resource: Resource) -> None:
+    resource("start")
+    resource.solo.ec2.on_change = lambda: None
+    resource.detach()
+    assert resource.monitor().status == 0
+    monitored = resource.monitor(level=10)
+    assert monitored.status == 1 and "attached to no instance" in monitored.reason
+    assert resource("monitor", level=10).status == 1
+    assert resource.monitor(parameters={"monapi": "true"}).status == 1
+
+
+def test_two_resources_on_one_instance_do_not_meddle(resource: Resource) -> None:
+    ip("address add 10.0.1.200/32 dev lo")
+    subnet = resource.solo.vpc.subnets["a"]
+    other = resource.operator.create_network_interface(SubnetId=subnet, PrivateIpAddress="10.0.1.60")
+    second = {"eni_id": other["NetworkInterface"]["NetworkInterfaceId"]}
+    resource("start")
+    before = snapshot()
+    assert resource("start", parameters=second).status == 0
+    assert resource.monitor().status == resource.monitor(parameters=second).status == 0
+    assert resource("stop", parameters=second).status == 0
+    assert snapshot() == before
+    assert resource.monitor().status == 0
+    ip("address del 10.0.1.200/32 dev lo")
+
+
+# --- parameters -------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_addresses_named_are_configured(resource: Resource) -> None:
+    assert resource("start", parameters={"addresses": f"{IPV4[0]}, {IPV6}"}).status == 0
+    assert f"{IPV4[1]}/32" not in resource.solo.addresses() and f"{IPV6}/128" in resource.solo.addresses()
+    assert PREFIX not in ip("rule")
+    assert resource("reload-agent", parameters={"addresses": IPV4[1]}).status == 0
+    assert f"{IPV4[0]}/32" not in resource.solo.addresses() and f"{IPV4[1]}/32" in resource.solo.addresses()
+
+
+def test_an_address_that_the_eni_does_not_have_is_refused_before_anything_is_touched(resource: Resource) -> None:
+    started = resource("start", parameters={"addresses": "10.0.1.99"})
+    assert started.status == 2 and "10.0.1.99" in started.reason
+    assert resource.holder is None
+
+
+def test_mtu_table_and_index_are_as_given_and_stop_restores_the_mtu(resource: Resource) -> None:
+    wanted = {"mtu": "1500", "table": "4711", "device_index": "2", "detach_on_stop": "false"}
+    assert resource("start", parameters=wanted).status == 0
+    assert "mtu 1500" in ip("link show ens7") and "lookup 4711" in ip("rule")
+    assert resource.monitor(parameters=wanted).status == 0
+    assert resource("stop", parameters=wanted).status == 0
+    assert "mtu 9001" in ip("link show ens7") and "4711" not in ip("rule")
+    assert resource.holder == resource.solo.instance_id
+    assert resource.monitor(parameters=wanted).status == 7
+
+
+def test_with_configure_false_start_waits_for_the_operating_systems_tool(resource: Resource) -> None:
+    left = {"configure": "false", "addresses": IPV4[0]}
+    started = resource("start", parameters=left, timeout=4)
+    assert started.status == 1 and "configure=false" in started.reason
+    ip("link set ens6 up")
+    ip(f"address add {IPV4[0]}/24 dev ens6")
+    assert resource("start", parameters=left).status == 0
+    assert "203" not in ip("rule")
+    assert resource.monitor(parameters=left).status == 0
+    assert resource("stop", parameters={**left, "detach_on_stop": "false"}).status == 0
+    assert resource.monitor(parameters=left).status == 7
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("eni_id", "i-0123456789"),
+        ("eni_id", ""),
+        ("device_index", "0"),
+        ("table", "254"),
+        ("addresses", "banana"),
+        ("mtu", "x"),
+    ],
+)
+def test_a_parameter_that_is_wrong_is_fatal_but_for_stop(resource: Resource, name: str, value: str) -> None:
+    for action in ("start", "monitor", "validate-all"):
+        result = resource(action, parameters={name: value})
+        assert result.status == 6 and name in result.reason
+    assert resource("stop", parameters={name: value}).status == 0
+
+
+def test_validate_all_knows_what_it_does_not_know(resource: Resource) -> None:
+    assert resource("validate-all").status == 0
+    assert resource("validate-all", parameters={"eni": "x"}).status == 6
+    assert not resource.ec2.calls
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def refused(resource: Resource, words: str, status: int = 2, **parameters: str) -> None:
+    """Both start and a deep validation refuse, with these words, and change nothing."""
+    before, holder = snapshot(), resource.holder
+    for action, level in (("start", 0), ("validate-all", 10)):
+        result = resource(action, level=level, parameters=parameters)
+        assert (result.status, words in result.reason) == (status, True), result.reason
+    writes = [call for call in resource.ec2.calls if not call.action.startswith("Describe")]
+    assert all(call.parameters.get("DryRun") or call.outcome == "UnauthorizedOperation" for call in writes)
+    assert (snapshot(), resource.holder) == (before, holder)
+    assert resource.monitor(parameters=parameters).status == 7
+    assert resource("stop", parameters=parameters).status == 0
+
+
+def test_an_eni_of_another_zone_is_refused(resource: Resource) -> None:
+    subnet = resource.solo.vpc.subnets["b"]
+    other = resource.operator.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    refused(resource, "availability zone", eni_id=other)
+
+
+def test_a_primary_eni_is_refused(resource: Resource) -> None:
+    refused(resource, "primary ENI", eni_id=resource.solo.primary_eni("node2"))
+
+
+def test_an_eni_that_was_deleted_is_refused(resource: Resource) -> None:
+    resource.operator.delete_network_interface(NetworkInterfaceId=resource.id)
+    resource.parameters["eni_id"] = gone = resource.id
+    for action in ("start", "validate-all"):
+        result = resource(action, level=10)
+        assert result.status == 2 and gone in result.reason
+    assert resource("stop").status == 0
+
+
+def test_a_node_that_is_full_is_refused_before_the_holder_loses_it(resource: Resource) -> None:
+    for index in (1, 2):
+        other = resource.operator.create_network_interface(SubnetId=resource.solo.vpc.subnets["a"])["NetworkInterface"]
+        resource.operator.attach_network_interface(
+            NetworkInterfaceId=other["NetworkInterfaceId"], InstanceId=resource.solo.instance_id, DeviceIndex=index
+        )
+    resource.attach("node2")
+    refused(resource, "does not fit")
+
+
+def test_a_node_that_may_not_attach_is_refused_before_the_holder_loses_it(resource: Resource) -> None:
+    resource.attach("node2")
+    allowed = ["ec2:Describe*", "ec2:DetachNetworkInterface"]
+    statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+    resource.ec2.allow(resource.solo.instance_id, {"Version": "2012-10-17", "Statement": [statement]})
+    refused(resource, "ec2:AttachNetworkInterface", status=4)
+
+
+def test_validation_at_level_10_passes_where_a_start_would(resource: Resource) -> None:
+    resource.attach("node2")
+    result = resource("validate-all", level=10)
+    assert result.status == 0, result.reason
+    assert resource.holder == resource.solo.hosts["node2"]
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dead", ["EC2", "IMDS", "EC2 hanging", "boto3"])
+def test_stop_takes_the_addresses_off_whatever_is_dead(resource: Resource, dead: str) -> None:
+    resource("start")
+    environ = {}
+    if dead == "EC2":
+        resource.ec2.faults.add(effect=effects.Reset())
+    elif dead == "EC2 hanging":
+        resource.ec2.faults.add(effect=effects.Hang())
+    elif dead == "IMDS":
+        resource.solo.imds.dead.add(resource.solo.instance_id)
+    else:
+        broken = resource.solo.directory / "broken"
+        broken.mkdir()
+        (broken / "boto3.py").write_text("raise ImportError('no boto3 here')\n")
+        environ["PYTHONPATH"] = f"{broken}:{CHECKOUT / 'lib'}"
+    stopped = resource("stop", environ=environ, timeout=20)
+    assert stopped.status == 0 and "was not detached" in stopped.stderr
+    assert not resource.solo.addresses() & {f"{address}/32" for address in IPV4}
+    assert "proto 203" not in ip("rule") + ip("route show table all")
+    assert "state DOWN" in ip("link show ens6")
+    assert resource.monitor().status == 7
+    assert resource.holder == resource.solo.instance_id
+
+
+def test_stop_finds_what_is_its_own_without_what_start_kept(resource: Resource) -> None:
+    before = snapshot()
+    resource("start")
+    resource.memory.unlink()
+    resource.solo.imds.dead.add(resource.solo.instance_id)
+    assert resource.monitor().status == 0
+    stopped = resource("stop", parameters={"detach_on_stop": "false"})
+    assert stopped.status == 0, stopped.stderr
+    resource.detach()
+    assert snapshot() == before
+
+
+def test_a_probe_without_memory_believes_imds_about_an_eni_that_came_with_the_boot(resource: Resource) -> None:
+    resource.attach("node1")
+    assert resource("monitor").status == 7
+    ip("link set ens6 up")
+    ip(f"address add {IPV4[0]}/24 dev ens6")
+    probed = resource("monitor")
+    assert probed.status == 1 and "missing" in probed.reason
+    assert resource("stop").status == 0
+    assert f"{IPV4[0]}/24" not in resource.solo.addresses()
+
+
+def test_what_start_keeps_is_for_root_alone(resource: Resource) -> None:
+    resource("start")
+    assert resource.memory.stat().st_mode & 0o777 == 0o600
+    resource.memory.chmod(0o666)
+    assert resource.monitor().status == 0
+    resource.memory.write_text("mac 00:00:00:00:00:01\n")
+    assert resource.monitor().status == 0
+
+
+def test_start_fails_softly_where_the_kernel_never_shows_the_link(resource: Resource) -> None:
+    resource.slots.is_stuck = True
+    started = resource("start", timeout=5)
+    assert started.status == 1 and "the kernel shows no link" in started.reason
+    assert resource("stop").status == 0
+    assert resource.holder is None
+
+
+def test_imds_may_lag_behind_the_attachment(resource: Resource) -> None:
+    resource.solo.imds.lag(resource.solo.instance_id, 60)
+    resource.ec2.lag = 60
+    assert resource("start").status == 0
+    assert resource.monitor().status == 0
+
+
+def test_an_eni_that_would_be_deleted_with_its_holder_is_kept(resource: Resource) -> None:
+    change = {"AttachmentId": resource.attach("node1"), "DeleteOnTermination": True}
+    resource.operator.modify_network_interface_attribute(NetworkInterfaceId=resource.id, Attachment=change)
+    assert resource("start").status == 0
+    assert resource.ec2.calls.named("ModifyNetworkInterfaceAttribute")
+
+
+@pytest.mark.parametrize("action", ["start", "stop"])
+def test_an_action_that_is_killed_at_any_moment_leaves_what_the_next_ones_can_tidy_up(
+    resource: Resource, action: str
+) -> None:
+    before = snapshot()
+    for step in range(8):
+        if action == "stop":
+            assert resource("start").status == 0
+        kill(resource, action, step / 8)
+        assert resource("monitor").status in (0, 1, 7)
+        assert resource("stop").status == 0
+        if resource.holder == resource.solo.instance_id:
+            # Killed before anything could be remembered, or with the detach on its way.
+            resource.detach()
+        assert snapshot() == before, step
+
+
+def kill(resource: Resource, action: str, seconds: float) -> None:
+    """Begin an action and end it like Pacemaker ends one that is late, children and all."""
+    environ = {f"OCF_RESKEY_{name}": value for name, value in resource.parameters.items()}
+    process = subprocess.Popen(
+        [PYTHON, "-B", str(CHECKOUT / "agents/aws-eni-move"), action],
+        env={
+            "PYTHONPATH": str(CHECKOUT / "lib"),
+            "AWS_CA_BUNDLE": str(resource.solo.directory / "ca.pem"),
+            **environ,
+            **resource.environ,
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
