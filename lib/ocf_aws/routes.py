@@ -186,7 +186,7 @@ class Claim:
 
         A table that fails does not stop the others. Raises a Failure that names each table that failed.
         """
-        for _ in deadline.pauses(first=0.05):
+        for _ in deadline.pauses(first=0.01):
             if self._written or self._failures:
                 entries = self.look()
             wrong = [e for e in entries if not e.points_to(self.target)]
