@@ -6,13 +6,23 @@ AGENTDIR ?= /usr/lib/ocf/resource.d/aws
 # Debian keeps what its packages install apart from the interpreter's own site-packages.
 SITELIB ?= $(shell $(PYTHON) -Ic 'from sysconfig import *; \
 	print(get_path("purelib", *({"deb_system"} & set(get_scheme_names()))))')
+MANDIR ?= /usr/share/man
+DOCDIR ?= /usr/share/doc/resource-agents-aws
 
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' lib/ocf_aws/__init__.py)
 AGENTS = $(wildcard agents/*)
+DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/iam packaging/examples)
+# What building packages, and looking for faults in them, takes of Debian's.
+BUILD_TOOLS = build-essential cpio debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint
 VENV = .venv
 TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
-PYTEST = $(TOOLS)/python -m pytest
-SOURCES = lib tests $(AGENTS)
+PYTEST = $(abspath $(TOOLS))/python -m pytest
+# Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
+IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
+	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
+SOURCES = lib tests packaging/man $(AGENTS)
+README_TABLES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/readme.py README.md $(AGENTS)
 # Virtual environments and shims of a user's must not stand in for the distribution's programs.
 export PATH := /usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
 
@@ -23,19 +33,24 @@ help: ## this list
 # --- use it -----------------------------------------------------------------------------------------------------------
 
 .PHONY: install
-install: ## install agents and library (DESTDIR and PYTHON are honoured)
-	install -d $(DESTDIR)$(AGENTDIR) $(DESTDIR)$(SITELIB)/ocf_aws
+install: ## install agents, library, man pages and documents (DESTDIR and PYTHON are honoured)
+	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SITELIB)/ocf_aws $(MANDIR)/man7 $(DOCDIR))
 	install -m 0644 lib/ocf_aws/*.py lib/ocf_aws/py.typed $(DESTDIR)$(SITELIB)/ocf_aws
 	for agent in $(AGENTS); do \
 		sed '1s,^#!/usr/bin/python3,#!$(PYTHON),' $$agent > $(DESTDIR)$(AGENTDIR)/$${agent##*/} && \
 		chmod 0755 $(DESTDIR)$(AGENTDIR)/$${agent##*/} || exit 1; done
 	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(SITELIB)/ocf_aws
+	for agent in $(AGENTS); do \
+		PYTHONPATH=lib $(PYTHON) -B packaging/man/manpage.py $$agent \
+			> $(DESTDIR)$(MANDIR)/man7/ocf_aws_$${agent##*/}.7 || exit 1; done
+	cp -r $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
 
 .PHONY: uninstall
 uninstall: ## remove what `make install` installed
 	rm -f $(patsubst agents/%,$(DESTDIR)$(AGENTDIR)/%,$(AGENTS))
-	rm -rf $(DESTDIR)$(SITELIB)/ocf_aws
-	-rmdir $(DESTDIR)$(AGENTDIR)
+	rm -f $(patsubst agents/%,$(DESTDIR)$(MANDIR)/man7/ocf_aws_%.7,$(AGENTS))
+	rm -rf $(DESTDIR)$(SITELIB)/ocf_aws $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)))
+	-rmdir $(DESTDIR)$(AGENTDIR) $(DESTDIR)$(DOCDIR)
 
 # --- the lab ----------------------------------------------------------------------------------------------------------
 
@@ -55,7 +70,8 @@ lab-down: $(VENV)/ready ## remove what `make lab` left up
 
 .PHONY: test
 test: lint ## every check and every test
-	$(SANDBOX) $(abspath $(TOOLS))/python -m pytest tests
+	tests/prerequisites.sh $(BUILD_TOOLS)
+	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests; else $(PYTEST) tests; fi
 
 .PHONY: test-unprivileged
 test-unprivileged: $(VENV)/ready ## the tests that need no root
@@ -66,18 +82,57 @@ lint: $(VENV)/ready ## format, lint and types
 	$(TOOLS)/black --check --quiet --line-length 120 $(SOURCES)
 	$(TOOLS)/isort --check --quiet $(SOURCES)
 	$(TOOLS)/flake8 $(SOURCES)
-	$(TOOLS)/mypy lib tests/vpclab
+	$(TOOLS)/mypy lib tests/vpclab packaging/man
 	for agent in $(AGENTS); do $(TOOLS)/mypy --scripts-are-modules $$agent || exit 1; done
+	$(README_TABLES) --check
 
 .PHONY: format
 format: $(VENV)/ready ## rewrite the sources as `lint` wants them
 	$(TOOLS)/black --quiet --line-length 120 $(SOURCES)
 	$(TOOLS)/isort --quiet $(SOURCES)
+	$(README_TABLES)
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure against aws-vpc-move-ip and IPaddr2, in one run
 	tests/prerequisites.sh awscli
-	$(SANDBOX) $(abspath $(TOOLS))/python -m pytest -s tests/bench/*.py
+	PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python tests/bench/actions.py
+	PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python tests/bench/outages.py
+
+# --- packages ---------------------------------------------------------------------------------------------------------
+
+ARCHIVE = dist/ocf-aws-$(VERSION).tar.gz
+DEB = build/deb/ocf-aws-$(VERSION)
+
+.PHONY: dist
+dist: ## source archive of the last commit, in dist/
+	@git diff --quiet HEAD || echo "What is not committed will not be in $(ARCHIVE)" >&2
+	@git show HEAD:lib/ocf_aws/__init__.py | grep -qF '"$(VERSION)"' || { echo "$(VERSION) is not committed" >&2; exit 1; }
+	mkdir -p dist
+	git archive --format=tar --prefix=ocf-aws-$(VERSION)/ HEAD | gzip -9n > $(ARCHIVE)
+
+.PHONY: deb
+deb: dist ## package for Debian and Ubuntu, in dist/
+	rm -rf build/deb && mkdir -p build/deb
+	tar -xzf $(ARCHIVE) -C build/deb
+	mv $(DEB)/packaging/debian $(DEB)/debian
+	sed -i "s/@VERSION@/$(VERSION)/; s/@DATE@/$$(git log -1 --format=%cD)/" $(DEB)/debian/changelog
+	cd $(DEB) && dpkg-buildpackage --build=binary --no-sign
+	cp build/deb/*.deb dist
+
+# Man pages get the date of the commit, as they do in the .deb. On Debian, rpm knows of no package that is installed.
+.PHONY: rpm
+rpm: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+rpm: dist ## packages for RHEL, Fedora and SLES, in dist/
+	rm -rf build/rpm
+	rpmbuild -ba --define '_topdir $(CURDIR)/build/rpm' --define '_sourcedir $(CURDIR)/dist' \
+		$(if $(wildcard /etc/debian_version),--nodeps) packaging/rpm/resource-agents-aws.spec
+	cp build/rpm/RPMS/noarch/*.rpm build/rpm/SRPMS/*.rpm dist
+
+.PHONY: matrix
+matrix: $(VENV)/ready ## the agents under old and new interpreters and libraries (LEGS="3.9-oldest ...")
+	tests/packaging/matrix.sh $(LEGS)
+
+# --- tools ------------------------------------------------------------------------------------------------------------
 
 # Debian's packages first, then the virtual environment of the tools.
 $(VENV)/ready: tests/requirements.txt tests/prerequisites.sh

@@ -12,7 +12,9 @@ from types import ModuleType
 
 import pytest
 
+from ocf_aws import __version__
 from vpclab import sandbox
+from vpclab.package import build
 from vpclab.solo import Solo
 
 CHECKOUT = Path(__file__).parents[1]
@@ -46,6 +48,19 @@ def load_agent(name: str) -> ModuleType:
 def overlay_ip() -> ModuleType:
     """The agent aws-overlay-ip."""
     return load_agent("aws-overlay-ip")
+
+
+@pytest.fixture(scope="session")
+def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory for this run of the tests, the same for all its workers."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def deb(shared_directory: Path) -> Path:
+    """The package for Debian, of this checkout as it is."""
+    return build(shared_directory / "deb", __version__, "deb") / f"resource-agents-aws_{__version__}_all.deb"
 
 
 @pytest.fixture

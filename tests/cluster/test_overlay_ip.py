@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 
 import pytest
 
+from vpclab.agreement import has_address, wait_served_by
 from vpclab.ec2 import effects
 from vpclab.lab import Lab
 from vpclab.waiting import wait_until
@@ -49,68 +49,37 @@ def ip_on_node1(lab: Lab, watch: Watch) -> None:
     lab.cluster.settled()
     if lab.cluster.resource_runs_on("ip") != {"node1"}:
         lab.cluster.pcs("resource", "move", "ip", "node1")
-    wait_served_by(lab, watch, "node1")
-
-
-def has_address(lab: Lab, node: str, ip: str = IP) -> bool:
-    try:
-        shown = lab.instances[node].run("ip", "-oneline", "address", "show").stdout
-    except RuntimeError:
-        return False  # it has no power
-    return f" {ip}/{ipaddress.ip_address(ip).max_prefixlen} " in shown
-
-
-def wait_served_by(
-    lab: Lab, watch: Watch, node: str, *, ip: str = IP, resource: str = "ip", timeout: float = 60
-) -> None:
-    """Wait until the cluster, the kernels, the route tables and the client agree that this node, and no other, has it."""
-    cidr = f"{ip}/{ipaddress.ip_address(ip).max_prefixlen}"
-    # Where nodes do not see each other, the one that is to take over is the one to ask.
-    cluster = lab.cluster.seen_by(node)
-
-    def views() -> dict[str, object]:
-        return {
-            "cluster": cluster.resource_runs_on(resource),
-            "kernels": {
-                name for name, instance in lab.nodes.items() if instance.running and has_address(lab, name, ip)
-            },
-            "tables": set(lab.holders(cidr).values()),
-            "client": {watch.answering(ip)},
-        }
-
-    wait_until(
-        lambda: all(view == {node} for view in views().values()), timeout, lambda: f"{views()} {cluster.status()}"
-    )
+    wait_served_by(lab, watch, "node1", "ip", IP)
 
 
 def test_a_move_by_an_operator_takes_the_address_along(lab: Lab, watch: Watch) -> None:
     lab.cluster.pcs("resource", "move", "ip", "node2")
-    wait_served_by(lab, watch, "node2")
+    wait_served_by(lab, watch, "node2", "ip", IP)
     assert not lab.cluster.failures()
 
 
 def test_a_node_in_standby_gives_the_address_away(lab: Lab, watch: Watch) -> None:
     lab.cluster.crm("node", "standby", "node1")
-    wait_served_by(lab, watch, "node2")
+    wait_served_by(lab, watch, "node2", "ip", IP)
     lab.cluster.crm("node", "online", "node1")
     lab.cluster.settled()
-    wait_served_by(lab, watch, "node2")
+    wait_served_by(lab, watch, "node2", "ip", IP)
 
 
 def test_a_node_that_loses_its_power_is_fenced_and_replaced(lab: Lab, watch: Watch) -> None:
     lab.nodes["node1"].off()
-    wait_served_by(lab, watch, "node2")
+    wait_served_by(lab, watch, "node2", "ip", IP)
     assert [call.caller for call in lab.ec2.calls.named("StopInstances")][-1] == lab.nodes["node2"].id
     lab.cluster.wait_online(90)
-    wait_served_by(lab, watch, "node2")
+    wait_served_by(lab, watch, "node2", "ip", IP)
 
 
 def test_a_node_that_is_cut_off_is_fenced_and_replaced(lab: Lab, watch: Watch) -> None:
     lab.network.cut(lab.nodes["node1"].id)
-    wait_served_by(lab, watch, "node2")
+    wait_served_by(lab, watch, "node2", "ip", IP)
     lab.network.heal(lab.nodes["node1"].id)
     lab.cluster.wait_online(90)
-    wait_served_by(lab, watch, "node2")
+    wait_served_by(lab, watch, "node2", "ip", IP)
 
 
 def test_a_refresh_of_a_healthy_resource_changes_nothing(lab: Lab, watch: Watch) -> None:
@@ -118,7 +87,7 @@ def test_a_refresh_of_a_healthy_resource_changes_nothing(lab: Lab, watch: Watch)
     writes = len(lab.ec2.calls.named("ReplaceRoute", "CreateRoute"))
     lab.cluster.pcs("resource", "refresh", "ip")
     lab.cluster.settled()
-    wait_served_by(lab, watch, "node1")
+    wait_served_by(lab, watch, "node1", "ip", IP)
     assert watch.outages(since=start) == []
     assert len(lab.ec2.calls.named("ReplaceRoute", "CreateRoute")) == writes
 
@@ -126,7 +95,7 @@ def test_a_refresh_of_a_healthy_resource_changes_nothing(lab: Lab, watch: Watch)
 def test_a_stolen_route_is_claimed_back_by_the_next_monitor(lab: Lab, watch: Watch) -> None:
     steal(lab, "clients", "node2")
     wait_until(lambda: has_failed(lab, "monitor"), 30, lab.cluster.status)
-    wait_served_by(lab, watch, "node1")
+    wait_served_by(lab, watch, "node1", "ip", IP)
     failure = lab.cluster.failures()[0]
     assert failure.action == "monitor" and lab.route_tables["clients"] in failure.reason
     assert lab.nodes["node2"].id in failure.reason
@@ -139,15 +108,15 @@ def test_maintenance_mode_is_left_in_peace_with_a_stolen_route(lab: Lab, watch: 
     lab.cluster.pcs("resource", "refresh", "ip")
     wait_until(lambda: has_failed(lab, "monitor"), 30, lab.cluster.status)
     assert lab.holders(CIDR) == {"a": "node1", "b": "node1", "clients": "node2"}
-    assert has_address(lab, "node1")
+    assert has_address(lab, "node1", CIDR)
     lab.cluster.pcs("property", "set", "maintenance-mode=false")
-    wait_served_by(lab, watch, "node1")
+    wait_served_by(lab, watch, "node1", "ip", IP)
 
 
 def test_an_address_that_somebody_removed_comes_back(lab: Lab, watch: Watch) -> None:
     lab.nodes["node1"].run("ip", "address", "del", CIDR, "dev", "ens5")
     wait_until(lambda: has_failed(lab, "monitor"), 30, lab.cluster.status)
-    wait_served_by(lab, watch, "node1")
+    wait_served_by(lab, watch, "node1", "ip", IP)
 
 
 def test_a_dead_api_neither_moves_nor_stops_a_healthy_resource(lab: Lab, watch: Watch) -> None:
@@ -161,13 +130,13 @@ def test_a_dead_api_neither_moves_nor_stops_a_healthy_resource(lab: Lab, watch: 
         lab.imds.dead.clear()
     assert not [failure for failure in lab.cluster.failures() if failure.resource == "ip"]
     assert watch.outages(since=start) == []
-    assert has_address(lab, "node1")
+    assert has_address(lab, "node1", CIDR)
 
 
 def test_a_throttled_api_delays_a_move_and_does_not_break_it(lab: Lab, watch: Watch) -> None:
     lab.ec2.faults.add("*Route*", effect=effects.Error("RequestLimitExceeded", 503), times=4)
     lab.cluster.pcs("resource", "move", "ip", "node2")
-    wait_served_by(lab, watch, "node2")
+    wait_served_by(lab, watch, "node2", "ip", IP)
     assert not lab.cluster.failures()
 
 
@@ -177,7 +146,7 @@ def test_a_node_without_rights_says_so_and_the_other_node_takes_over(lab: Lab, w
     )
     try:
         steal(lab, "clients", "node2")
-        wait_served_by(lab, watch, "node2")
+        wait_served_by(lab, watch, "node2", "ip", IP)
         failure = next(f for f in lab.cluster.failures() if f.action == "start")
         assert failure.node == "node1" and "allow ec2:ReplaceRoute" in failure.reason
     finally:
@@ -189,10 +158,10 @@ def test_ipv6_lives_beside_ipv4(lab: Lab, watch: Watch) -> None:
         create(lab, "ip6", IPV6)
         lab.cluster.pcs("constraint", "colocation", "add", "ip6", "with", "ip")
         try:
-            wait_served_by(lab, six, "node1", ip=IPV6, resource="ip6")
+            wait_served_by(lab, six, "node1", "ip6", IPV6)
             lab.cluster.pcs("resource", "move", "ip", "node2")
-            wait_served_by(lab, six, "node2", ip=IPV6, resource="ip6")
-            wait_served_by(lab, watch, "node2")
+            wait_served_by(lab, six, "node2", "ip6", IPV6)
+            wait_served_by(lab, watch, "node2", "ip", IP)
         finally:
             lab.cluster.pcs("resource", "delete", "ip6")
 
@@ -203,10 +172,10 @@ def test_a_second_address_follows_the_standby(lab: Lab, watch: Watch) -> None:
         create(lab, "reader", reader)
         lab.cluster.pcs("constraint", "colocation", "add", "reader", "with", "ip", "-2000")
         try:
-            wait_served_by(lab, reading, "node2", ip=reader, resource="reader")
+            wait_served_by(lab, reading, "node2", "reader", reader)
             lab.cluster.pcs("node", "standby", "node2")
-            wait_served_by(lab, reading, "node1", ip=reader, resource="reader")
-            wait_served_by(lab, watch, "node1")
+            wait_served_by(lab, reading, "node1", "reader", reader)
+            wait_served_by(lab, watch, "node1", "ip", IP)
         finally:
             lab.cluster.pcs("resource", "delete", "reader")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +59,7 @@ exec pacemakerd
 """
 
 _CIB = """\
-<cib validate-with="pacemaker-3.0" admin_epoch="0" epoch="1" num_updates="0">
+<cib validate-with="{schema}" admin_epoch="0" epoch="1" num_updates="0">
   <configuration>
     <crm_config>
       <cluster_property_set id="cib-bootstrap-options">{properties}
@@ -153,6 +156,9 @@ class Cluster:
 
     def settled(self, timeout: float = 60.0) -> None:
         """Wait until the cluster has nothing left to do; raises RuntimeError else."""
+        # crm_resource is certain, and looks every two seconds; the controller tells at once when it is idle.
+        with contextlib.suppress(TimeoutError):
+            wait_until(self._is_idle, timeout, self.status)
         self.run("crm_resource", "--wait", f"--timeout={timeout:g}s")
 
     def failures(self) -> list[Failure]:
@@ -172,6 +178,11 @@ class Cluster:
         """What crm_mon shows to a person."""
         return self.run("crm_mon", "-1rfA", check=False)
 
+    def _is_idle(self) -> bool:
+        controller = self._status().find("./summary/current_dc")
+        name = "" if controller is None else controller.get("name", "")
+        return "S_IDLE" in self.run("crmadmin", f"--status={name}", check=False)
+
     def _status(self) -> ElementTree.Element:
         try:
             return ElementTree.fromstring(self.run("crm_mon", "-1r", "--output-as=xml", check=False))
@@ -184,6 +195,13 @@ class Cluster:
             if node.running:
                 return node
         raise RuntimeError("no node of the cluster has power")
+
+
+@functools.cache
+def _schema() -> str:
+    """The schema of a configuration that Pacemaker makes anew; older ones know no Promoted role."""
+    empty = subprocess.run(["cibadmin", "--empty"], check=True, capture_output=True, text=True).stdout
+    return ElementTree.fromstring(empty).get("validate-with", "")
 
 
 def _configure(node: Instance, names: list[str], environment: Mapping[str, str]) -> None:
@@ -210,6 +228,6 @@ def _configure(node: Instance, names: list[str], environment: Mapping[str, str])
         )
         for name, value in _PROPERTIES.items()
     )
-    cib = _CIB.format(properties=pairs)
+    cib = _CIB.format(schema=_schema(), properties=pairs)
     node.write("var/lib/pacemaker/cib/cib.xml", cib, mode=0o600, owner=_OWNER)
     node.enable("cluster", _SERVICE)

@@ -7,7 +7,7 @@ with Lab() as lab:
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,16 +18,16 @@ from types import TracebackType
 
 from vpclab import client, sandbox
 from vpclab.authority import Authority
+from vpclab.clone import run
 from vpclab.cluster import Cluster
 from vpclab.ec2 import Ec2
 from vpclab.imds import Imds
-from vpclab.instance import CLEAN_ENVIRONMENT, Instance
+from vpclab.instance import Instance
 from vpclab.network import AWS_ADDRESS, AWS_NETNS, IMDS_ADDRESS, Network
 from vpclab.plan import DEFAULT, Plan, build_vpc, run_hosts
 from vpclab.router import NETNS
+from vpclab.solo import CHECKOUT
 from vpclab.watch import Watch
-
-_CHECKOUT = Path(__file__).parents[2]
 
 _CA_BUNDLE = "/etc/ssl/certs/vpclab.pem"
 
@@ -47,13 +47,18 @@ class Lab:
     imds: Imds
     network: Network
     cluster: Cluster
+    subnets: Mapping[str, str]
+    """Ids by the names in the plan."""
+
     route_tables: Mapping[str, str]
     """Ids by the names in the plan."""
 
     ready_seconds: float
 
-    def __init__(self, plan: Plan = DEFAULT) -> None:
+    def __init__(self, plan: Plan = DEFAULT, package: Path | None = None) -> None:
+        """`package`: the .deb that the nodes get; without one they get the agents of this checkout by `make install`."""
         self.plan = plan
+        self._package = package
         self.instances: dict[str, Instance] = {}
         """All hosts of the plan by name; `nodes` and `client` are among them."""
 
@@ -95,6 +100,22 @@ class Lab:
         instance_id = self.instances[name].id
         return next(eni.id for eni in self.ec2.vpc().enis if (eni.instance_id, eni.device_index) == (instance_id, 0))
 
+    def create_eni(self, subnet: str, *addresses: str) -> str:
+        """An ENI that nobody has yet, in a subnet of the plan, with these IPv4 and IPv6 addresses. Returns its id."""
+        ipv4 = [{"PrivateIpAddress": address} for address in addresses if ":" not in address]
+        ipv6 = [{"Ipv6Address": address} for address in addresses if ":" in address]
+        answer = self.ec2.operator().create_network_interface(
+            SubnetId=self.subnets[subnet],
+            PrivateIpAddresses=[{**item, "Primary": item is ipv4[0]} for item in ipv4],
+            Ipv6Addresses=ipv6,
+        )
+        return str(answer["NetworkInterface"]["NetworkInterfaceId"])
+
+    def eni_holder(self, eni_id: str) -> str | None:
+        """The host that an ENI is plugged into, None without one."""
+        owner = next(eni.instance_id for eni in self.ec2.vpc().enis if eni.id == eni_id)
+        return next((name for name, instance in self.instances.items() if instance.id == owner), None)
+
     def holders(self, destination: str) -> dict[str, str | None]:
         """Who gets packets for a destination, by the name of the route table: a host's name, or None."""
         vpc = self.ec2.vpc()
@@ -126,7 +147,7 @@ class Lab:
         self.ec2 = Ec2(region=self.plan.region)
         stack.callback(self.ec2.close)
         vpc = build_vpc(self.ec2, self.plan)
-        self.route_tables = vpc.route_tables
+        self.subnets, self.route_tables = vpc.subnets, vpc.route_tables
         ids = run_hosts(self.ec2, self.plan, vpc)
         authority = Authority(self.plan.region)
         for name, instance_id in ids.items():
@@ -175,14 +196,16 @@ class Lab:
         )
 
     def _install_agents(self) -> None:
-        """Install the agents of this checkout on each node, as a package would."""
-        for node in self.nodes.values():
-            subprocess.run(
-                ["make", "-C", str(_CHECKOUT), "install", f"DESTDIR={node.root}"],
-                check=True,
-                env=CLEAN_ENVIRONMENT,
-                stdout=subprocess.DEVNULL,
-            )
+        """Install the agents on each node, as an administrator does."""
+        with ThreadPoolExecutor() as all_at_once:
+            list(all_at_once.map(self._install_agents_on, self.nodes.values()))
+
+    def _install_agents_on(self, node: Instance) -> None:
+        if self._package is None:
+            run("make", "-C", CHECKOUT, "install", f"DESTDIR={node.root}")
+        else:
+            shutil.copy(self._package, node.root / "tmp")
+            run("chroot", node.root, "dpkg", "--install", f"/tmp/{self._package.name}")
 
 
 class _Power:

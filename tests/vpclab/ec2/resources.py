@@ -58,7 +58,7 @@ def resources_of(action: str, parameters: Mapping[str, Any], backend: Backend) -
         "aws:requestedregion": backend.region_name,
     }
     if action.startswith("Modify"):
-        for attribute in set(parameters) - {"NetworkInterfaceId", "InstanceId"}:
+        for attribute in set(parameters) - {"NetworkInterfaceId", "InstanceId", "DryRun"}:
             regional["ec2:attribute"] = attribute
     if not named:
         return (Resource("*", regional),)

@@ -1,0 +1,71 @@
+#!/bin/bash
+# Run the agents under each interpreter, with the oldest and with today's libraries. Usage: matrix.sh [LEG...]
+#
+# A leg is named like 3.9-oldest. The tests themselves run in the virtual environment of the tools; AGENT_PYTHON names
+# the interpreter that runs the agents. Needs root, as these tests do.
+set -u
+cd "$(dirname "$0")/../.."
+
+# RHEL 9; Debian 12 and SLES 15; Debian 13 and SLES 16.
+interpreters="3.9 3.11 3.13"
+declare -A libraries=(
+    # Debian 12's.
+    [oldest]="boto3==1.26.* pyroute2==0.7.2"
+    # The last that pip finds for the interpreter.
+    [newest]="boto3 pyroute2"
+)
+tests="tests/unit tests/process tests/faults"
+built=build/matrix
+
+interpreter() {
+    local path
+    for path in "$(command -v "python$1")" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python3; do
+        # A shim of pyenv's may stand for an interpreter that is not chosen.
+        if "$path" -c "" 2>/dev/null; then
+            echo "$path"
+            return
+        fi
+    done
+    return 1
+}
+
+run() {
+    local leg=$1 version=${1%-*} age=${1#*-} venv=$built/$1 python outcome status without=""
+    if ! python=$(interpreter "$version"); then
+        echo "skipped: no python$version on this machine"
+        return
+    fi
+    [ -x "$venv/bin/pip" ] || "$python" -m venv "$venv" || return
+    # shellcheck disable=SC2086 # a list of words
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --upgrade ${libraries[$age]} 2>"$built/$leg.log" || {
+        echo "failed: no libraries, see $built/$leg.log"
+        return 1
+    }
+    # Pyenv's interpreters are root's alone where they are under /root.
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$venv/bin/python" -c "" 2>/dev/null ||
+        without="test_meta_data_needs_neither_root_nor_libraries"
+    # shellcheck disable=SC2086 # a list of words
+    AGENT_PYTHON=$PWD/$venv/bin/python .venv/bin/python tests/vpclab/sandbox.py \
+        "$PWD/.venv/bin/python" -m pytest -p no:cacheprovider ${without:+-k "not $without"} $tests \
+        >"$built/$leg.log" 2>&1
+    status=$?
+    outcome=$(tail -n 1 "$built/$leg.log" | tr -d =)
+    "$venv/bin/python" -c "
+import sys
+from importlib.metadata import version
+print('Python', sys.version.split()[0] + ', boto3', version('boto3') + ', pyroute2', version('pyroute2') + ':', end='')"
+    echo "$outcome${without:+(without $without: only root can run this interpreter)}"
+    return $status
+}
+
+legs=$*
+if [ -z "$legs" ]; then
+    for version in $interpreters; do legs="$legs $version-oldest $version-newest"; done
+fi
+mkdir -p $built
+failed=0
+for leg in $legs; do
+    printf '%-12s' "$leg"
+    run "$leg" || failed=1
+done
+exit $failed

@@ -1,0 +1,78 @@
+"""The package in a running cluster: installed on all nodes, and upgraded under a resource that runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ocf_aws import __version__
+from vpclab import sandbox
+from vpclab.instance import Instance
+from vpclab.lab import Lab
+from vpclab.waiting import wait_until
+from vpclab.watch import Watch
+
+IP = "192.168.10.10"
+
+
+def install(node: Instance, package: Path) -> None:
+    shutil.copy(package, node.root / "tmp")
+    node.run("apt-get", "install", "--yes", f"/tmp/{package.name}", env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+@pytest.fixture
+def lab(older_deb: Path) -> Iterator[Lab]:
+    """A VPC with a cluster whose nodes have the older package, and nothing of the checkout."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a lab is made of namespaces")
+    if not sandbox.inside():
+        pytest.skip("needs a sandbox: run `make test`, or python3 tests/vpclab/sandbox.py pytest ...")
+    with Lab(package=older_deb) as lab:
+        lab.fence()
+        yield lab
+
+
+def installed_version(node: Instance) -> str:
+    return node.run("dpkg-query", "-W", "-f", "${Version}", "resource-agents-aws").stdout
+
+
+def wait_served_by(lab: Lab, watch: Watch, node: str) -> None:
+    lab.cluster.wait_for("ip", node)
+    watch.wait_until_answers(IP, node, 30)
+    lab.cluster.settled()
+
+
+def monitors(lab: Lab) -> int:
+    """How many monitors there were, at least: each looks at the route tables once."""
+    return len(lab.ec2.calls.named("DescribeRouteTables"))
+
+
+def test_an_upgrade_does_not_disturb_a_resource_that_runs(lab: Lab, deb: Path) -> None:
+    with lab.watch(IP) as watch:
+        lab.cluster.pcs("resource", "defaults", "update", "resource-stickiness=1000")
+        lab.cluster.pcs(
+            *f"resource create ip ocf:aws:aws-overlay-ip ip={IP}".split(),
+            f"routing_table={','.join(lab.route_tables.values())}",
+            *"op monitor interval=1 timeout=30".split(),
+        )
+        wait_until(lambda: bool(lab.cluster.resource_runs_on("ip")), 30, lab.cluster.status)
+        (holder,) = lab.cluster.resource_runs_on("ip")
+        wait_served_by(lab, watch, holder)
+        start = watch.record.end
+        for node in lab.nodes.values():
+            assert installed_version(node) == "0.0.9"
+            install(node, deb)
+            assert installed_version(node) == __version__
+        upgraded = monitors(lab)
+        wait_until(lambda: monitors(lab) >= upgraded + 3, 30, lab.cluster.status)
+        assert lab.cluster.failures() == []
+        assert watch.outages(since=start) == []
+        assert lab.cluster.resource_runs_on("ip") == {holder}
+        other = next(name for name in lab.nodes if name != holder)
+        lab.cluster.pcs("resource", "move", "ip", other)
+        wait_served_by(lab, watch, other)
+        assert lab.cluster.failures() == []
