@@ -28,10 +28,17 @@ HEADER_SIZES = {RTM_GETLINK: 16, RTM_GETADDR: 8, RTM_GETROUTE: 12, RTM_GETRULE: 
 _NLMSG_ERROR = 2
 _NLMSG_DONE = 3
 _NLM_F_REQUEST = 0x1
+_NLM_F_ACK = 0x4
 _NLM_F_DUMP_INTR = 0x10
 _NLM_F_DUMP = 0x300
 _NLA_TYPE_MASK = 0x3FFF
 _DUMP_ATTEMPTS = 5
+
+# RTM_DELADDR, RTM_DELROUTE, RTM_DELRULE, each with its flags: the "del" of pyroute2 before 0.6.10 (RHEL 9 has 0.5.14)
+# carries NLM_F_EXCL too, which kernels since 5.19 read as NLM_F_BULK and refuse.
+_DELETIONS = {
+    table: (number, _NLM_F_REQUEST | _NLM_F_ACK) for table, number in (("addr", 21), ("route", 25), ("rule", 33))
+}
 
 
 def attributes(payload: bytes) -> dict[int, bytes]:
@@ -147,21 +154,20 @@ class Changes:
         Returns whether anything was changed. Raises SoftError with the kernel's words.
         """
         try:
-            getattr(self._route, table)(command, **keys)
+            getattr(self._route, table)(_DELETIONS[table] if command == "del" else command, **keys)
         except self._pyroute2.NetlinkError as error:
             if error.code in tolerate:
                 return False
-            said = os.strerror(error.code)
-            # Before 0.6.10 its deletions carry NLM_F_EXCL, which kernels since 5.19 read as NLM_F_BULK and refuse.
-            if (command, error.code) == ("del", errno.EOPNOTSUPP):
-                said += "; pyroute2 0.6.10 or newer is needed on this node"
-            raise SoftError(f"cannot {what}: {said}") from error
+            raise SoftError(f"cannot {what}: {os.strerror(error.code)}") from error
         return True
 
     def lifetimes(self, preferred: int, valid: int) -> dict[str, Any]:
         """The keys by which this pyroute2 takes the life times of an address, in seconds."""
         times = {"preferred": preferred, "valid": valid}
-        # Each way is silently ignored by the versions that have the other one; the change came with 0.9's asyncio core.
+        # Each way is silently ignored, or refused, by versions that have another: the one came with 0.9's asyncio core,
+        # the next with the package of requests in 0.6.10.
         if hasattr(self._pyroute2, "AsyncIPRoute"):
             return times
-        return {"cacheinfo": times}
+        if hasattr(self._pyroute2, "requests"):
+            return {"cacheinfo": times}
+        return {"IFA_CACHEINFO": {"ifa_preferred": preferred, "ifa_valid": valid}}

@@ -11,6 +11,8 @@ interpreters="3.9 3.11 3.13"
 declare -A libraries=(
     # Debian 12's.
     [oldest]="boto3==1.26.* pyroute2==0.7.2"
+    # Those of EPEL 9.
+    [rhel9]="boto3==1.28.62 pyroute2==0.5.14"
     # The last that pip finds for the interpreter.
     [newest]="boto3 pyroute2"
 )
@@ -60,6 +62,7 @@ print('Python', sys.version.split()[0] + ', boto3', version('boto3') + ', pyrout
 
 legs=$*
 if [ -z "$legs" ]; then
+    legs=3.9-rhel9
     for version in $interpreters; do legs="$legs $version-oldest $version-newest"; done
 fi
 mkdir -p $built
