@@ -12,8 +12,8 @@ DOCDIR ?= /usr/share/doc/resource-agents-aws
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' lib/ocf_aws/__init__.py)
 AGENTS = $(wildcard agents/*)
 DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/iam packaging/examples)
-# What building packages, and looking for faults in them, takes of Debian's.
-BUILD_TOOLS = build-essential cpio debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint
+# What more the tests take of Debian's: to build packages, find faults in them, and run the agent of today.
+TEST_TOOLS = awscli build-essential cpio debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint
 VENV = .venv
 TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
@@ -55,7 +55,7 @@ uninstall: ## remove what `make install` installed
 # --- the lab ----------------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(VENV)/ready ## a VPC with a cluster on this machine: watch an overlay IP move
+demo: $(VENV)/ready ## a VPC with a cluster on this machine: watch an overlay IP move, then an ENI
 	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
 
 .PHONY: lab
@@ -70,7 +70,7 @@ lab-down: $(VENV)/ready ## remove what `make lab` left up
 
 .PHONY: test
 test: lint ## every check and every test
-	tests/prerequisites.sh $(BUILD_TOOLS)
+	tests/prerequisites.sh $(TEST_TOOLS)
 	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests; else $(PYTEST) tests; fi
 
 .PHONY: test-unprivileged

@@ -15,6 +15,7 @@ import pytest
 from ocf_aws import __version__
 from vpclab import sandbox
 from vpclab.package import build
+from vpclab.plan import DEFAULT
 from vpclab.solo import Solo
 
 CHECKOUT = Path(__file__).parents[1]
@@ -64,11 +65,11 @@ def deb(shared_directory: Path) -> Path:
 
 
 @pytest.fixture
-def solo(tmp_path: Path) -> Iterator[Solo]:
-    """This sandbox as one instance of the plan's VPC."""
+def solo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Solo]:
+    """This sandbox as one instance of a VPC, by the plan that the test is parametrized with, if any."""
     if os.geteuid() != 0:
         pytest.skip("needs root: the agent changes the kernel's tables")
     if not sandbox.inside():
         pytest.skip("needs a sandbox: run `make test`, or python3 tests/vpclab/sandbox.py pytest ...")
-    with Solo(tmp_path) as solo:
+    with Solo(tmp_path, getattr(request, "param", DEFAULT)) as solo:
         yield solo

@@ -6,7 +6,6 @@ rtnetlink(7) and linux/rtnetlink.h give the layouts.
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import struct

@@ -1,4 +1,7 @@
-"""How long a client gets no answer when an overlay IP moves: with our agent, and with aws-vpc-move-ip, in one lab."""
+"""How long a client gets no answer when an address moves.
+
+An overlay IP: with our agent, and with aws-vpc-move-ip, in one lab. An ENI: beyond the time that EC2 itself takes.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,25 @@ import statistics
 import sys
 
 from vpclab.lab import Lab
+from vpclab.plan import ONE_ZONE
 from vpclab.waiting import wait_until
 from vpclab.watch import Watch
 
 AGENTS = {"today": "ocf:heartbeat:aws-vpc-move-ip", "ours": "ocf:aws:aws-overlay-ip"}
 ADDRESSES = {"today": "192.168.10.20", "ours": "192.168.10.10"}
+ENI_ADDRESS = "10.0.1.50"
 
 
 def main() -> None:
-    """Measure, and print the table."""
+    """Measure, and print it all."""
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    compare_overlay_ip(times)
+    beyond = statistics.median(measure_eni(times))
+    print(f"{'ENI move, beyond its detach and attach':44} {'-':>12} {beyond:8.3f} s")
+
+
+def compare_overlay_ip(times: int) -> None:
+    """Measure an overlay IP with both agents, and print the table."""
     found: dict[tuple[str, str], list[float]] = {}
     with Lab() as lab:
         lab.fence()
@@ -65,6 +77,32 @@ def measure(lab: Lab, watch: Watch, who: str, ip: str, times: int) -> dict[tuple
             outage_while(what)
     lab.cluster.pcs("resource", "delete", "ip")
     lab.cluster.settled()
+    return found
+
+
+def measure_eni(times: int) -> list[float]:
+    """The outages, in seconds, of planned moves of an ENI, less what EC2 takes to detach and attach it."""
+    found = []
+    with Lab(ONE_ZONE) as lab:
+        lab.ec2.times.detach, lab.ec2.times.attach = 2.0, 2.0
+        lab.fence()
+        lab.cluster.pcs("resource", "defaults", "update", "resource-stickiness=1000")
+        eni = lab.create_eni("a", ENI_ADDRESS)
+        with lab.watch(ENI_ADDRESS) as watch:
+            lab.cluster.pcs(
+                *f"resource create eni ocf:aws:aws-eni-move eni_id={eni} op monitor interval=60 timeout=60".split()
+            )
+            lab.cluster.settled()
+            for _ in range(times):
+                (old,) = lab.cluster.resource_runs_on("eni")
+                new = next(name for name in lab.nodes if name != old)
+                watch.wait_until_answers(ENI_ADDRESS, old, 60)
+                start = watch.record.end
+                lab.cluster.pcs("resource", "move", "eni", new)
+                watch.wait_until_answers(ENI_ADDRESS, new, 60)
+                lab.cluster.settled()
+                outage = sum(outage.seconds for outage in watch.outages(since=start))
+                found.append(outage - lab.ec2.times.detach - lab.ec2.times.attach)
     return found
 
 

@@ -31,13 +31,16 @@ def processes() -> set[str]:
 
 
 def test_the_demo_shows_what_a_client_saw_and_draws_it(tmp_path: Path) -> None:
-    picture = tmp_path / "demo.svg"
     before = processes()
-    done = subprocess.run([*SANDBOXED, "demo", "--picture", str(picture)], capture_output=True, text=True, timeout=180)
+    done = subprocess.run(
+        [*SANDBOXED, "demo", "--pictures", str(tmp_path)], capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    for said in ("* move to node2", "* power of node1 lost", "node2 answers, after"):
+    for said in ("192.168.10.10  node2 answers, after", "10.0.1.50           node2 answers", "ocf:aws:aws-eni-move"):
         assert said in done.stdout
-    assert ET.parse(picture).getroot().tag.endswith("svg")
+    assert [done.stdout.count(f"* {event}") for event in ("move to node", "power of node")] == [2, 2]
+    for name in ("demo.svg", "demo-eni.svg"):
+        assert ET.parse(tmp_path / name).getroot().tag.endswith("svg")
     assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}
 
 
@@ -45,7 +48,7 @@ def test_the_demo_shows_what_a_client_saw_and_draws_it(tmp_path: Path) -> None:
 def test_a_demo_that_is_interrupted_leaves_nothing(tmp_path: Path, when: str) -> None:
     before = processes()
     with subprocess.Popen(
-        [*SANDBOXED, "demo", "--picture", str(tmp_path / "demo.svg")],
+        [*SANDBOXED, "demo", "--pictures", str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -16,6 +16,7 @@ import pytest
 from vpclab import sandbox
 from vpclab.ec2 import effects
 from vpclab.plan import ONE_ZONE
+from vpclab.slots import Slots
 from vpclab.solo import CHECKOUT, PYTHON, Result, Solo
 
 IPV4 = ["10.0.1.50", "10.0.1.51", "10.0.1.52"]
@@ -33,36 +34,6 @@ def snapshot() -> list[str]:
     lines = "\n".join(ip(look) for look in LOOKS).splitlines()
     # The kernel's multicast routes come some time after a link is up, too.
     return [re.sub(r"@\S+|^\d+: ", "", line) for line in lines if not line.startswith("multicast")]
-
-
-class Slots:
-    """The PCI slots of the instance: a link comes and goes with each ENI that EC2 attaches and detaches."""
-
-    def __init__(self, solo: Solo):
-        self._solo = solo
-        self._plugged: dict[str, str] = {}
-        self.is_stuck = False
-        """Whether the kernel never gets to see what is attached."""
-
-        solo.ec2.on_change = self.follow
-
-    def follow(self) -> None:
-        wanted = {
-            eni.mac: f"ens{5 + eni.device_index}"
-            for eni in self._solo.ec2.vpc().enis
-            if eni.instance_id == self._solo.instance_id and eni.device_index
-        }
-        for mac in self._plugged.keys() - wanted.keys():
-            ip(f"link del {self._plugged.pop(mac)}")
-        for mac in () if self.is_stuck else wanted.keys() - self._plugged.keys():
-            self._plugged[mac] = name = wanted[mac]
-            ip(f"link add {name} address {mac} mtu 9001 type veth peer name {name}-wire")
-            ip(f"link set {name}-wire up")
-
-    def close(self) -> None:
-        self._solo.ec2.on_change = lambda: None
-        for name in self._plugged.values():
-            ip(f"link del {name}")
 
 
 class Resource:

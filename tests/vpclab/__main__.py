@@ -13,7 +13,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="vpclab", description="A VPC with a Pacemaker cluster on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     show = commands.add_parser("demo", help="watch addresses move, and what a client sees of it")
-    show.add_argument("--picture", default="demo.svg", help="file for the picture (default: %(default)s)")
+    show.add_argument("--pictures", default=".", help="directory for the pictures (default: %(default)s)")
     up = commands.add_parser("up", help="bring a lab up, and open a shell on a host of it")
     up.add_argument("host", nargs="?", default="node1", help="node1, node2 or client (default: %(default)s)")
     commands.add_parser("down", help="remove what `up` left up")
@@ -22,7 +22,7 @@ def main() -> int:
     shell.add_argument("host")
     arguments = parser.parse_args()
     if arguments.command == "demo":
-        return demo.run(arguments.picture)
+        return demo.run(arguments.pictures)
     if arguments.command == "up":
         return rehearsal.up(arguments.host)
     if arguments.command == "down":

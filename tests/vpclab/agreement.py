@@ -1,4 +1,4 @@
-"""Who has an overlay IP: one answer from the cluster, the kernels, the route tables and the client, or none yet."""
+"""Who has an address: one answer from the cluster, the kernels, EC2 and the client, or none yet."""
 
 from __future__ import annotations
 
@@ -22,13 +22,21 @@ def wait_served_by(lab: Lab, watch: Watch, node: str, resource: str, ip: str, ti
         return {
             "cluster": cluster.resource_runs_on(resource),
             "kernels": {name for name in lab.nodes if has_address(lab, name, cidr)},
-            "tables": set(lab.holders(cidr).values()),
+            "EC2": _known_to_ec2(lab, cidr),
             "client": {watch.answering(ip)},
         }
 
     wait_until(
         lambda: all(view == {node} for view in views().values()), timeout, lambda: f"{views()} {cluster.status()}"
     )
+
+
+def _known_to_ec2(lab: Lab, cidr: str) -> set[str | None]:
+    """The hosts to which EC2 sends packets for an address: one that an ENI has, or an overlay IP, by the route tables."""
+    for eni in lab.ec2.vpc().enis:
+        if cidr.partition("/")[0] in eni.addresses:
+            return {lab.eni_holder(eni.id)}
+    return set(lab.holders(cidr).values())
 
 
 def has_address(lab: Lab, node: str, cidr: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -155,11 +154,9 @@ class Cluster:
         return wait_until(lambda: self.resource_runs_on(resource) == {node}, timeout, self.status)
 
     def settled(self, timeout: float = 60.0) -> None:
-        """Wait until the cluster has nothing left to do; raises RuntimeError else."""
-        # crm_resource is certain, and looks every two seconds; the controller tells at once when it is idle.
-        with contextlib.suppress(TimeoutError):
-            wait_until(self._is_idle, timeout, self.status)
-        self.run("crm_resource", "--wait", f"--timeout={timeout:g}s")
+        """Wait until the cluster has nothing left to do; raises TimeoutError else."""
+        # What `crm_resource --wait` looks at; that sleeps for two seconds before it does.
+        wait_until(lambda: self._is_idle() and self._has_no_plan() and self._is_idle(), timeout, self.status)
 
     def failures(self) -> list[Failure]:
         """The failed actions that the cluster remembers."""
@@ -179,9 +176,16 @@ class Cluster:
         return self.run("crm_mon", "-1rfA", check=False)
 
     def _is_idle(self) -> bool:
+        """Whether the controller does nothing at the moment."""
         controller = self._status().find("./summary/current_dc")
         name = "" if controller is None else controller.get("name", "")
         return "S_IDLE" in self.run("crmadmin", f"--status={name}", check=False)
+
+    def _has_no_plan(self) -> bool:
+        """Whether there is nothing to be done by the configuration and the status as they are now."""
+        plan = self.run("crm_simulate", "--live-check", "--simulate", "--output-as=xml", check=False)
+        transition = ElementTree.fromstring(plan).find("./transition") if plan else None
+        return transition is not None and len(transition) == 0
 
     def _status(self) -> ElementTree.Element:
         try:

@@ -1,0 +1,52 @@
+#!/bin/sh
+# SAP HANA scale-up with system replication, performance-optimised, for pcs (RHEL).
+#
+# Two nodes in two availability zones. The overlay IP follows the primary database. Run once, as root, on one node of a
+# cluster without resources; before that, README.md tells what to prepare.
+set -eu
+
+# Replace each word between two @.
+node1=@NODE1@            # names of the nodes in the cluster, and their instance ids
+node2=@NODE2@
+node1_id=@NODE1_ID@
+node2_id=@NODE2_ID@
+region=@REGION@
+ip=@OVERLAY_IP@          # outside the CIDR blocks of the VPC
+tables=@ROUTE_TABLES@    # ids of all route tables whose subnets have clients or nodes, separated by commas
+
+# Replace PRD and 00 below by your SID and instance number.
+
+# Nothing starts before all is there.
+pcs property set maintenance-mode=true
+
+# When the nodes lose sight of each other, the one with the primary fences the other: it is 20 s ahead, twice as much as
+# the random delay of the fencing device can be.
+pcs property set stonith-enabled=true stonith-timeout=600 priority-fencing-delay=20
+pcs resource defaults update resource-stickiness=1000 migration-threshold=5000
+pcs resource op defaults update timeout=600
+
+# EC2 stops the instance at once, without a shutdown in it.
+pcs stonith create rsc_fence_aws fence_aws region="$region" pcmk_host_map="$node1:$node1_id;$node2:$node2_id" \
+    skip_os_shutdown=true pcmk_delay_max=10 pcmk_reboot_timeout=600 pcmk_reboot_retries=4 \
+    op start interval=0 timeout=600 op stop interval=0 timeout=180 op monitor interval=300 timeout=60
+
+# With the package sap-hana-ha: ocf:heartbeat:SAPHanaController instead of SAPHana.
+pcs resource create rsc_SAPHanaTopology_PRD_HDB00 ocf:heartbeat:SAPHanaTopology SID=PRD InstanceNumber=00 \
+    op start interval=0 timeout=600 op stop interval=0 timeout=300 op monitor interval=10 timeout=600 \
+    clone meta clone-max=2 clone-node-max=1 interleave=true
+pcs resource create rsc_SAPHana_PRD_HDB00 ocf:heartbeat:SAPHana SID=PRD InstanceNumber=00 \
+    PREFER_SITE_TAKEOVER=true DUPLICATE_PRIMARY_TIMEOUT=7200 AUTOMATED_REGISTER=true \
+    op start interval=0 timeout=3600 op stop interval=0 timeout=3600 \
+    op promote interval=0 timeout=3600 op demote interval=0 timeout=3600 \
+    op monitor interval=59 role=Promoted timeout=700 op monitor interval=61 role=Unpromoted timeout=700 \
+    meta priority=100 \
+    promotable meta notify=true clone-max=2 clone-node-max=1 interleave=true
+
+pcs resource create rsc_ip_PRD_HDB00 ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
+    op start interval=0 timeout=180 op stop interval=0 timeout=180 op monitor interval=60 timeout=60
+
+pcs constraint order start rsc_SAPHanaTopology_PRD_HDB00-clone then rsc_SAPHana_PRD_HDB00-clone symmetrical=false
+# 2000 and not INFINITY: tools can reach SAP's start service by the address while no database is primary.
+pcs constraint colocation add rsc_ip_PRD_HDB00 with Promoted rsc_SAPHana_PRD_HDB00-clone 2000
+
+pcs property set maintenance-mode=false

@@ -1,0 +1,16 @@
+#!/bin/sh
+# SAP HANA with a read-enabled secondary (operation mode logreplay_readaccess), for pcs (RHEL).
+#
+# A second overlay IP that follows the secondary database; while there is none, the primary has both. An addition to
+# sap-hana-performance-optimised.pcs.sh: run it after that, as root, on one node.
+set -eu
+
+# Replace each word between two @.
+ip=@READER_IP@           # outside the CIDR blocks of the VPC
+tables=@ROUTE_TABLES@    # ids of all route tables whose subnets have clients or nodes, separated by commas
+
+# It starts where it belongs, and not first where the cluster has the least to do.
+pcs resource create rsc_ip_PRD_HDB00_readenabled ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
+    op start interval=0 timeout=180 op stop interval=0 timeout=180 op monitor interval=60 timeout=60 --disabled
+pcs constraint colocation add rsc_ip_PRD_HDB00_readenabled with Unpromoted rsc_SAPHana_PRD_HDB00-clone 2000
+pcs resource enable rsc_ip_PRD_HDB00_readenabled

@@ -1,0 +1,163 @@
+"""The acts of the demonstration: what an operator and a disaster do to a cluster, one act for each agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vpclab.lab import Lab
+from vpclab.plan import DEFAULT, ONE_ZONE, Plan
+from vpclab.stage import Stage
+from vpclab.waiting import wait_until
+from vpclab.watch import Watch
+
+IP = "192.168.10.10"
+ENI_ADDRESSES = "10.0.1.50", "10.0.1.51", "2001:db8:100:1::50"
+EC2_SECONDS = 2.0
+"""How long EC2 takes to detach an ENI in the second act, and to attach it: what it often needs."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """An act: title and file of its picture, its scene in characters, its VPC, what a client asks, what happens."""
+
+    title: str
+    picture: str
+    scene: str
+    plan: Plan
+    addresses: tuple[str, ...]
+    play: Callable[[Stage, Lab, Watch], None]
+
+
+def overlay_ip(stage: Stage, lab: Lab, watch: Watch) -> None:
+    """An overlay IP across two availability zones."""
+
+    def until_served_by(node: str) -> None:
+        lab.cluster.seen_by(node).wait_for("ip", node, 60)
+        watch.wait_until_answers(IP, node, 60)
+        stage.tell(f"{node} answers at {IP}; route tables: {_tables(lab)}")
+
+    stage.mark("resource created")
+    stage.type(lab, *"pcs resource defaults update resource-stickiness=1000".split())
+    tables = ",".join(lab.route_tables.values())
+    create = f"pcs resource create ip ocf:aws:aws-overlay-ip ip={IP} routing_table={tables}"
+    stage.type(lab, *create.split(), *"op monitor interval=10s timeout=60s".split())
+    until_served_by(_runner(lab, "ip"))
+
+    if _runner(lab, "ip") != "node1":
+        stage.type(lab, *"pcs resource move ip node1".split())
+        until_served_by("node1")
+    stage.mark("move to node2")
+    stage.type(lab, *"pcs resource move ip node2".split())
+    until_served_by("node2")
+
+    stage.mark("node2 in standby")
+    stage.type(lab, *"pcs node standby node2".split())
+    until_served_by("node1")
+    stage.type(lab, *"pcs node unstandby node2".split())
+    lab.cluster.settled()
+
+    stage.mark("power of node1 lost")
+    lab.nodes["node1"].off()
+    until_served_by("node2")
+    stage.tell("Waiting until fence_aws has started node1 again, and it has joined the cluster")
+    lab.cluster.wait_online(90)
+    stage.mark("node1 is back")
+
+
+def eni(stage: Stage, lab: Lab, watch: Watch) -> None:
+    """An ENI within one availability zone."""
+    lab.ec2.times.attach = lab.ec2.times.detach = EC2_SECONDS
+    eni_id = lab.create_eni("a", *ENI_ADDRESSES)
+
+    def until_served_by(node: str) -> None:
+        lab.cluster.seen_by(node).wait_for("eni", node, 60)
+        for address in ENI_ADDRESSES:
+            watch.wait_until_answers(address, node, 60)
+        stage.tell(f"{node} has {eni_id} and answers at its {len(ENI_ADDRESSES)} addresses")
+
+    stage.mark("resource created")
+    stage.type(lab, *"pcs resource defaults update resource-stickiness=1000".split())
+    # From a node that stays off, EC2 lets an ENI be taken by force. And it cannot be back before anything has moved.
+    stage.type(lab, *"pcs property set stonith-action=off".split())
+    create = f"pcs resource create eni ocf:aws:aws-eni-move eni_id={eni_id}"
+    stage.type(lab, *create.split(), *"op monitor interval=10s timeout=60s".split())
+    here = _runner(lab, "eni")
+    there = next(name for name in lab.nodes if name != here)
+    until_served_by(here)
+
+    stage.mark(f"move to {there}")
+    stage.type(lab, *f"pcs resource move eni {there}".split())
+    until_served_by(there)
+
+    stage.mark(f"power of {there} lost")
+    lab.nodes[there].off()
+    until_served_by(here)
+    stage.tell(f"Starting {there}, which fence_aws has left off")
+    lab.ec2.operator().start_instances(InstanceIds=[lab.nodes[there].id])
+    lab.cluster.wait_online(90)
+    stage.mark(f"{there} is back")
+
+
+def _runner(lab: Lab, resource: str) -> str:
+    """The node that runs a resource, once one does."""
+    found: set[str] = set()
+
+    def one() -> bool:
+        found.clear()
+        found.update(lab.cluster.resource_runs_on(resource))
+        return len(found) == 1
+
+    wait_until(one, 60, lab.cluster.status)
+    return found.pop()
+
+
+def _tables(lab: Lab) -> str:
+    return ", ".join(f"{name} -> {node}" for name, node in lab.holders(f"{IP}/32").items())
+
+
+ACTS = (
+    Act(
+        "An overlay IP moves between two EC2 instances",
+        "demo.svg",
+        """
+   The first act, an overlay IP: VPC 10.0.0.0/16, emulated EC2, real packets
+   +----------------------+     +----------------------+
+   | node1    zone 1a     |     | node2    zone 1b     |
+   | 10.0.1.11            |     | 10.0.2.12            |
+   | corosync + Pacemaker |-----| corosync + Pacemaker |
+   +----------+-----------+     +-----------+----------+
+              |      route tables a, b      |
+              +--------------+--------------+
+                             |   192.168.10.10/32 -> the ENI of one node
+                      +------+------+
+                      |   client    |   asks 192.168.10.10 a hundred times a second
+                      +-------------+
+""",
+        DEFAULT,
+        (IP,),
+        overlay_ip,
+    ),
+    Act(
+        f"An ENI moves between two EC2 instances; EC2 itself takes {2 * EC2_SECONDS:g} s of it",
+        "demo-eni.svg",
+        f"""
+   The second act, an ENI: one zone, where EC2 takes {EC2_SECONDS:g} s to detach, and {EC2_SECONDS:g} s to attach
+   +----------------------+     +----------------------+
+   | node1    zone 1a     |     | node2    zone 1a     |
+   | 10.0.1.11            |     | 10.0.1.12            |
+   | corosync + Pacemaker |-----| corosync + Pacemaker |
+   +----------+-----------+     +-----------+----------+
+              |                             :
+      +-------+-----------------------------+-------+
+      |  ENI 10.0.1.50 10.0.1.51 2001:db8:100:1::50 |   plugged into one node
+      +----------------------+----------------------+
+                      +------+------+
+                      |   client    |   asks each address a hundred times a second
+                      +-------------+
+""",
+        ONE_ZONE,
+        ENI_ADDRESSES,
+        eni,
+    ),
+)
