@@ -59,8 +59,8 @@ demo: $(VENV)/ready ## a VPC with a cluster on this machine: watch an overlay IP
 	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
 
 .PHONY: lab
-lab: $(VENV)/ready ## the same VPC, left up, with a shell on a node (HOST=node2, HOST=client)
-	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab up $(HOST)
+lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client; ZONES=1 to move an ENI)
+	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab up $(HOST) $(if $(filter 1,$(ZONES)),--one-zone)
 
 .PHONY: lab-down
 lab-down: $(VENV)/ready ## remove what `make lab` left up
@@ -102,6 +102,7 @@ bench: $(VENV)/ready ## measure against aws-vpc-move-ip and IPaddr2, in one run
 
 ARCHIVE = dist/ocf-aws-$(VERSION).tar.gz
 DEB = build/deb/ocf-aws-$(VERSION)
+SPEC = build/rpm/SPECS/resource-agents-aws.spec
 
 .PHONY: dist
 dist: ## source archive of the last commit, in dist/
@@ -123,9 +124,11 @@ deb: dist ## package for Debian and Ubuntu, in dist/
 .PHONY: rpm
 rpm: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
 rpm: dist ## packages for RHEL, Fedora and SLES, in dist/
-	rm -rf build/rpm
+	rm -rf build/rpm && mkdir -p build/rpm/SPECS
+	sed "s/@VERSION@/$(VERSION)/; s/@DATE@/$$(LC_ALL=C date -u -d @$(SOURCE_DATE_EPOCH) '+%a %b %d %Y')/" \
+		packaging/rpm/resource-agents-aws.spec > $(SPEC)
 	rpmbuild -ba --define '_topdir $(CURDIR)/build/rpm' --define '_sourcedir $(CURDIR)/dist' \
-		$(if $(wildcard /etc/debian_version),--nodeps) packaging/rpm/resource-agents-aws.spec
+		$(if $(wildcard /etc/debian_version),--nodeps) $(SPEC)
 	cp build/rpm/RPMS/noarch/*.rpm build/rpm/SRPMS/*.rpm dist
 
 .PHONY: matrix

@@ -59,3 +59,21 @@ def test_a_demo_that_is_interrupted_leaves_nothing(tmp_path: Path, when: str) ->
         assert "nothing is left behind" in demo.stdout.read()
     assert demo.returncode == 130
     assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}
+
+
+def test_a_lab_stays_up_until_it_is_taken_down() -> None:
+    before = processes()
+
+    def vpclab(command: str, typed: str = "") -> str:
+        words = [sys.executable, "-m", "vpclab", *command.split()]
+        done = subprocess.run(words, input=typed, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    try:
+        assert "make lab-down" in vpclab("up node1", "crm_node -n >/tmp/who\n")
+        assert "node1" in vpclab("up node1", "cat /tmp/who\n")
+    finally:
+        assert "gone" in vpclab("down")
+    assert "No lab is up" in vpclab("down")
+    assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}

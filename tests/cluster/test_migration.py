@@ -39,7 +39,7 @@ def watch(lab: Lab) -> Iterator[Watch]:
     with lab.watch(*(ip for _, ip in RESOURCES.values())) as watch:
         for name, ip in RESOURCES.values():
             lab.cluster.pcs(*CREATE.format(name=name, ip=ip, table=table).split())
-            lab.cluster.pcs("constraint", "location", name, "prefers", "node1=100")
+            lab.cluster.pcs("constraint", "location", name, "prefers", "node1=INFINITY")
         for _, ip in RESOURCES.values():
             watch.wait_until_answers(ip, "node1", 180)
         lab.cluster.settled(180)

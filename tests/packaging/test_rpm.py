@@ -12,8 +12,6 @@ from vpclab.solo import CHECKOUT
 
 AGENTS = sorted(path.name for path in (CHECKOUT / "agents").iterdir() if path.is_file())
 
-SPEC = CHECKOUT / "packaging/rpm/resource-agents-aws.spec"
-
 DISTRIBUTIONS = {
     "RHEL 9": {"rhel": "9", "__python3": "/usr/bin/python3", "python3_sitelib": "/usr/lib/python3.9/site-packages"},
     "RHEL 10": {"rhel": "10", "__python3": "/usr/bin/python3", "python3_sitelib": "/usr/lib/python3.12/site-packages"},
@@ -23,9 +21,15 @@ DISTRIBUTIONS = {
 }
 
 
-def test_rpmlint_finds_no_fault_with_it(rpm: Path) -> None:
+@pytest.fixture
+def spec(rpm: Path) -> Path:
+    """The spec, as it is with the version filled in."""
+    return rpm.parents[1] / "build/rpm/SPECS/resource-agents-aws.spec"
+
+
+def test_rpmlint_finds_no_fault_with_it(rpm: Path, spec: Path) -> None:
     filters = CHECKOUT / "packaging/rpm/resource-agents-aws.rpmlintrc"
-    said = run("rpmlint", "--rpmlintrc", filters, *rpm.parent.glob("*.rpm"), SPEC)
+    said = run("rpmlint", "--rpmlintrc", filters, *rpm.parent.glob("*.rpm"), spec)
     assert "0 errors, 0 warnings" in said, said
 
 
@@ -48,13 +52,13 @@ def test_its_library_comes_with_byte_code(rpm: Path) -> None:
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-def test_a_distribution_gets_the_modules_of_its_own_interpreter(distribution: str) -> None:
+def test_a_distribution_gets_the_modules_of_its_own_interpreter(distribution: str, spec: Path) -> None:
     flavor = {"SLES 15": "python311", "SLES 16": "python313"}.get(distribution, "python3")
     macros = [f"-D{name} {value}" for name, value in DISTRIBUTIONS[distribution].items()]
-    spec = run("rpmspec", *macros, "--parse", SPEC)
-    required = {line.split()[1] for line in spec.splitlines() if line.startswith("Requires:")}
+    parsed = run("rpmspec", *macros, "--parse", spec)
+    required = {line.split()[1] for line in parsed.splitlines() if line.startswith("Requires:")}
     assert required == {f"{flavor}-boto3", f"{flavor}-pyroute2"}
     interpreter = "/usr/bin/python3.11" if distribution == "SLES 15" else "/usr/bin/python3"
-    assert f"PYTHON={interpreter}" in spec
+    assert f"PYTHON={interpreter}" in parsed
     sitelib = DISTRIBUTIONS[distribution].get("python3_sitelib", "")
-    assert f"\n{sitelib}/ocf_aws\n" in spec or distribution.startswith("SLES")
+    assert f"\n{sitelib}/ocf_aws\n" in parsed or distribution.startswith("SLES")

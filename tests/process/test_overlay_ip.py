@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -525,20 +527,25 @@ def test_parameters_without_effect_are_mentioned_once_a_start(resource: Resource
 # --- what a person runs -----------------------------------------------------------------------------------------------
 
 
-def test_meta_data_needs_neither_root_nor_libraries(tmp_path_factory: pytest.TempPathFactory) -> None:
-    root = tmp_path_factory.mktemp("root")
-    for directory in (root, *root.parents[:2]):
-        directory.chmod(0o755)
+def test_meta_data_needs_neither_root_nor_libraries() -> None:
+    # Not in a directory of pytest's: those are for one user alone.
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        done = meta_data_as_nobody(directory)
+    assert done.returncode == 0 and done.stdout.startswith("<?xml")
+    assert "boto" not in done.stderr and "pyroute2" not in done.stderr
+
+
+def meta_data_as_nobody(root: str) -> subprocess.CompletedProcess[str]:
+    """Install into a directory, and run the agent from there."""
     subprocess.run(["make", "-C", CHECKOUT, "install", f"DESTDIR={root}"], check=True, capture_output=True)
-    done = subprocess.run(
+    return subprocess.run(
         ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         + [PYTHON, "-B", "-X", "importtime", f"{root}/usr/lib/ocf/resource.d/aws/aws-overlay-ip", "meta-data"],
-        env={"PYTHONPATH": str(next(root.rglob("ocf_aws")).parent)},
+        env={"PYTHONPATH": str(next(Path(root).rglob("ocf_aws")).parent)},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0 and done.stdout.startswith("<?xml")
-    assert "boto" not in done.stderr and "pyroute2" not in done.stderr
 
 
 @pytest.mark.parametrize("action", ["monitor", "stop"])

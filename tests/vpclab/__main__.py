@@ -16,19 +16,21 @@ def main() -> int:
     show.add_argument("--pictures", default=".", help="directory for the pictures (default: %(default)s)")
     up = commands.add_parser("up", help="bring a lab up, and open a shell on a host of it")
     up.add_argument("host", nargs="?", default="node1", help="node1, node2 or client (default: %(default)s)")
+    up.add_argument("--one-zone", action="store_true", help="both nodes in one zone, where an ENI can move too")
     commands.add_parser("down", help="remove what `up` left up")
-    commands.add_parser("serve", help="what `up` runs in the background, in a sandbox")
+    serve = commands.add_parser("serve", help="what `up` runs in the background, in a sandbox")
+    serve.add_argument("--one-zone", action="store_true")
     shell = commands.add_parser("shell", help="a shell on a host, from inside the sandbox")
     shell.add_argument("host")
     arguments = parser.parse_args()
     if arguments.command == "demo":
         return demo.run(arguments.pictures)
     if arguments.command == "up":
-        return rehearsal.up(arguments.host)
+        return rehearsal.up(arguments.host, arguments.one_zone)
     if arguments.command == "down":
         return rehearsal.down()
     if arguments.command == "serve":
-        return rehearsal.serve()
+        return rehearsal.serve(arguments.one_zone)
     rehearsal.shell(arguments.host)
 
 

@@ -12,14 +12,18 @@ from typing import NoReturn
 
 from vpclab import instance, sandbox
 from vpclab.lab import Lab
+from vpclab.plan import DEFAULT, ONE_ZONE
 
 _PID = Path("/run/vpclab.pid")
 """Process ids of the sandbox of the lab that is up: of the process that waits for it, and of its first process."""
 
+_LOG = Path("/run/vpclab.log")
+"""What the background process says of what goes wrong; a terminal that it kept open would never be let go."""
+
 _READY = "ready"
 
 _WELCOME = """\
-A VPC with two instances, node1 and node2, in two availability zones, and one more, client.
+A VPC with two instances, node1 and node2, in {zones}, and one more, client.
 Pacemaker runs on the nodes with fence_aws; EC2 is emulated, everything else is real.
 
     pcs resource defaults update resource-stickiness=1000
@@ -34,9 +38,12 @@ Pacemaker runs on the nodes with fence_aws; EC2 is emulated, everything else is 
 """
 
 
-def up(host: str) -> int:
-    """Bring a lab up unless it is, and open a shell on a host. Returns an exit status."""
-    if _running() is None and not _start():
+def up(host: str, in_one_zone: bool) -> int:
+    """Bring a lab up unless it is, and open a shell on a host. Returns an exit status.
+
+    in_one_zone: whether the nodes are to be in one availability zone, where an ENI can move between them.
+    """
+    if _running() is None and not _start(in_one_zone):
         return 1
     first = _running()
     assert first is not None
@@ -57,21 +64,27 @@ def down() -> int:
     ended = os.pidfd_open(waiter)
     os.kill(waiter, signal.SIGTERM)
     _wait_for_end(ended)
-    _PID.unlink(missing_ok=True)
+    for file in (_PID, _LOG):
+        file.unlink(missing_ok=True)
     print("The lab is gone.")
     return 0
 
 
-def serve() -> int:
+def serve(in_one_zone: bool) -> int:
     """Keep a lab up until SIGTERM; says on standard output when it is ready."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    with Lab() as lab:
+    with Lab(ONE_ZONE if in_one_zone else DEFAULT) as lab:
         print("Letting the cluster fence its nodes with fence_aws", flush=True)
         lab.fence()
         tables = ",".join(lab.route_tables.values())
-        welcome = _WELCOME.format(
-            resource=f"    pcs resource create ip ocf:aws:aws-overlay-ip ip=192.168.10.10 \\\n        routing_table={tables}"
+        resource = (
+            f"    pcs resource create ip ocf:aws:aws-overlay-ip ip=192.168.10.10 \\\n        routing_table={tables}"
         )
+        if in_one_zone:
+            lab.ec2.times.attach = lab.ec2.times.detach = 2.0
+            eni = lab.create_eni("a", "10.0.1.50", "2001:db8:100:1::50")
+            resource += f"\n    pcs resource create eni ocf:aws:aws-eni-move eni_id={eni}  # 10.0.1.50"
+        welcome = _WELCOME.format(zones="one zone" if in_one_zone else "two availability zones", resource=resource)
         for host in lab.instances.values():
             host.write("etc/motd", welcome)
         print(_READY, flush=True)
@@ -90,15 +103,18 @@ def shell(host: str) -> NoReturn:
     os.execvpe("nsenter", instance.enter(host, "bash", "--norc", "-i"), environment)
 
 
-def _start() -> bool:
+def _start(in_one_zone: bool) -> bool:
     print("Bringing a VPC with a cluster up (about 20 s)", flush=True)
-    waiter = subprocess.Popen(
-        [sys.executable, sandbox.__file__, sys.executable, "-m", "vpclab", "serve"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    serve = [sys.executable, "-m", "vpclab", "serve"] + ["--one-zone"] * in_one_zone
+    with _LOG.open("w") as log:
+        waiter = subprocess.Popen(
+            [sys.executable, sandbox.__file__, *serve],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
     assert waiter.stdout is not None
     for line in waiter.stdout:
         if line.strip() == _READY:
@@ -106,7 +122,7 @@ def _start() -> bool:
             _PID.write_text(f"{waiter.pid} {children[0]}\n")
             return True
         print(line, end="", flush=True)
-    print("The lab did not come up.", file=sys.stderr)
+    print(f"The lab did not come up: {_LOG.read_text()}", file=sys.stderr)
     return False
 
 
