@@ -5,6 +5,7 @@ The only place that prints, that exits, and where an exception becomes an exit s
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 
@@ -122,6 +123,8 @@ def usage(agent: Agent) -> str:
 
 def main(agent: Agent, actions: Mapping[str, Callable[[Call], None]]) -> None:
     """Run this process's action and end the process."""
+    # Where a library crashes the interpreter, the log tells in which call.
+    faulthandler.enable()
     status = run(agent, actions, sys.argv, os.environ, sys.stdout, sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,11 +1,11 @@
 #!/bin/bash
-# The first process of an instance: boot.sh ROOT NAME FD
+# The first process of an instance: boot.sh ROOT NAME FD SECONDS
 #
 # Starts in namespaces of its own, with the file system of the sandbox still in view. Makes ROOT
 # its root, tells on descriptor FD its process id as the sandbox sees it, starts what is
-# enabled in /etc/vpclab/boot.d, and from then on only reaps.
+# enabled in /etc/vpclab/boot.d after SECONDS, and from then on only reaps.
 set -eu
-root=$1 name=$2 told=$3
+root=$1 name=$2 told=$3 seconds=$4
 
 # /proc is still the sandbox's, and tells the id that this process has there.
 read -r pid _ </proc/self/stat
@@ -29,6 +29,7 @@ mkdir -m 1755 run/resource-agents
 echo "$pid" >&"$told"
 exec {told}>&-
 
+sleep "$seconds"
 for service in /etc/vpclab/boot.d/*; do
     if [ -x "$service" ]; then setsid "$service" & fi
 done

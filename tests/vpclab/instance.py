@@ -51,8 +51,8 @@ class Instance:
         """Whether the instance has power and its first process lives."""
         return self._init is not None and self._init.poll() is None
 
-    def boot(self) -> None:
-        """Power on; returns when the instance's first process starts what is enabled.
+    def boot(self, seconds: float = 0) -> None:
+        """Power on; returns when the instance's first process runs, which starts what is enabled after some seconds.
 
         Raises RuntimeError with the console's text if it does not get that far.
         """
@@ -63,7 +63,7 @@ class Instance:
             told, tell = os.pipe()
             with os.fdopen(told) as answer, self.console.open("ab") as console:
                 try:
-                    self._init = _start(self, tell, console)
+                    self._init = _start(self, tell, console, seconds)
                 finally:
                     os.close(tell)
                 pid = answer.readline().strip()
@@ -184,13 +184,13 @@ def environment(name: str) -> dict[str, str]:
     return CLEAN_ENVIRONMENT | dict(line.split("=", 1) for line in lines)
 
 
-def _start(instance: Instance, tell: int, console: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(instance: Instance, tell: int, console: IO[bytes], seconds: float) -> subprocess.Popen[bytes]:
     """Start the first process of an instance, which says on a descriptor who it is."""
     return subprocess.Popen(
         ["nsenter", f"--net={sandbox.NETWORK_NAMESPACES / instance.name}"]
         + "unshare --mount --pid --ipc --uts --propagation private".split()
         + "--fork --kill-child".split()
-        + ["bash", str(_BOOT), str(instance.root), instance.name, str(tell)],
+        + ["bash", str(_BOOT), str(instance.root), instance.name, str(tell), str(seconds)],
         env=CLEAN_ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         stdout=console,

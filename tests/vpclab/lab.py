@@ -34,6 +34,10 @@ _CA_BUNDLE = "/etc/ssl/certs/vpclab.pem"
 _CLIENT = "/usr/local/lib/vpclab/client.py"
 """The client and responder, on each instance."""
 
+_BOOT_SECONDS = 8.0
+"""What an operating system takes from power to its services. Without it a fenced node would be back in the cluster before
+the other one has taken over, which no real one is."""
+
 _RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {_CLIENT} respond\n"
 
 
@@ -220,6 +224,6 @@ class _Power:
             self._instances[instance_id].off()
 
     def on(self, instance_id: str) -> None:
-        """Give an instance power, and wait until it starts what is enabled."""
+        """Give an instance power; it runs from now on, as EC2 has it, and starts what is enabled when it has booted."""
         if instance_id in self._instances:
-            self._instances[instance_id].boot()
+            self._instances[instance_id].boot(_BOOT_SECONDS)
