@@ -94,7 +94,7 @@ format: $(VENV)/ready ## rewrite the sources as `lint` wants them
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure against aws-vpc-move-ip and IPaddr2, in one run
-	tests/prerequisites.sh awscli
+	tests/prerequisites.sh awscli curl
 	PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python tests/bench/actions.py
 	PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python tests/bench/outages.py
 
