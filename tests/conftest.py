@@ -64,12 +64,17 @@ def deb(shared_directory: Path) -> Path:
     return build(shared_directory / "deb", __version__, "deb") / f"resource-agents-aws_{__version__}_all.deb"
 
 
-@pytest.fixture
-def solo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Solo]:
-    """This sandbox as one instance of a VPC, by the plan that the test is parametrized with, if any."""
+@pytest.fixture(scope="session")
+def in_sandbox() -> None:
+    """For whatever changes links, addresses, routes or mounts: it must not be the machine's own."""
     if os.geteuid() != 0:
-        pytest.skip("needs root: the agent changes the kernel's tables")
+        pytest.skip("needs root: the kernel's tables and mounts are changed")
     if not sandbox.inside():
         pytest.skip("needs a sandbox: run `make test`, or python3 tests/vpclab/sandbox.py pytest ...")
+
+
+@pytest.fixture
+def solo(in_sandbox: None, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Solo]:
+    """This sandbox as one instance of a VPC, by the plan that the test is parametrized with, if any."""
     with Solo(tmp_path, getattr(request, "param", DEFAULT)) as solo:
         yield solo

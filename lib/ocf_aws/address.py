@@ -220,16 +220,7 @@ def remove_address(ip: Ip) -> bool:
     removed = False
     while (placed := find_address(ip)) is not None:
         with Changes() as changes:
-            changed = changes.apply(
-                f"remove {ip.cidr} from this node",
-                "addr",
-                "del",
-                tolerate=(errno.EADDRNOTAVAIL,),
-                index=placed.index,
-                address=str(ip),
-                prefixlen=placed.length,
-                family=ip.family,
-            )
+            changed = displace_address(changes, placed)
         if not changed and find_address(ip) is not None:
             raise SoftError(f"cannot remove {ip.cidr}: the kernel does not know it")
         removed = True

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from vpclab import sandbox
 from vpclab.lab import Lab
 from vpclab.plan import DEFAULT
 
 
 @pytest.fixture(scope="module")
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+def lab(in_sandbox: None, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A VPC with a two-node cluster, fenced by fence_aws: across two availability zones, or by the module's PLAN.
 
     The nodes have the package of this checkout, and the distribution's Python, boto3 and pyroute2.
     """
-    if os.geteuid() != 0:
-        pytest.skip("needs root: a lab is made of namespaces")
-    if not sandbox.inside():
-        pytest.skip("needs a sandbox: run `make test`, or python3 tests/vpclab/sandbox.py pytest ...")
     with Lab(getattr(request.module, "PLAN", DEFAULT), request.getfixturevalue("deb")) as lab:
         lab.fence()
         yield lab

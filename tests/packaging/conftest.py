@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ocf_aws import __version__
-from vpclab import sandbox
 from vpclab.clone import Clone
 from vpclab.package import build
 
@@ -27,11 +25,7 @@ def rpm(shared_directory: Path) -> Path:
 
 
 @pytest.fixture
-def clone() -> Iterator[Clone]:
+def clone(in_sandbox: None) -> Iterator[Clone]:
     """A clone of this machine, without the package."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root: a clone of this machine is a mount")
-    if not sandbox.inside():
-        pytest.skip("needs a sandbox: run `make test`, or python3 tests/vpclab/sandbox.py pytest ...")
     with Clone() as clone:
         yield clone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from ocf_aws import __version__
-from vpclab import sandbox
 from vpclab.instance import Instance
 from vpclab.lab import Lab
 from vpclab.waiting import wait_until
@@ -25,12 +23,8 @@ def install(node: Instance, package: Path) -> None:
 
 
 @pytest.fixture
-def lab(older_deb: Path) -> Iterator[Lab]:
+def lab(in_sandbox: None, older_deb: Path) -> Iterator[Lab]:
     """A VPC with a cluster whose nodes have the older package, and nothing of the checkout."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root: a lab is made of namespaces")
-    if not sandbox.inside():
-        pytest.skip("needs a sandbox: run `make test`, or python3 tests/vpclab/sandbox.py pytest ...")
     with Lab(package=older_deb) as lab:
         lab.fence()
         yield lab

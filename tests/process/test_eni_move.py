@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from vpclab import sandbox
 from vpclab.ec2 import effects
 from vpclab.plan import ONE_ZONE
 from vpclab.slots import Slots
@@ -84,11 +83,7 @@ class Resource:
 
 
 @pytest.fixture
-def resource(tmp_path: Path) -> Iterator[Resource]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root: the agent changes the kernel's tables")
-    if not sandbox.inside():
-        pytest.skip("needs a sandbox: run `make test`, or python3 tests/vpclab/sandbox.py pytest ...")
+def resource(in_sandbox: None, tmp_path: Path) -> Iterator[Resource]:
     # Link-local addresses come some time after a link is up, in the middle of a comparison.
     subprocess.run(["sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1"], check=True)
     with Solo(tmp_path, ONE_ZONE) as solo:
