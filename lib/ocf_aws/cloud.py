@@ -194,6 +194,9 @@ class Cloud:
             raise NotInstalled(f"boto3 cannot be loaded on this node ({error}): install python3-boto3") from error
         from botocore.exceptions import BotoCoreError, ProfileNotFound
 
+        from ocf_aws.tls import settle_contexts
+
+        settle_contexts()
         config = Config(
             connect_timeout=min(_CONNECT_SECONDS, self._api_timeout),
             read_timeout=min(_READ_SECONDS, self._api_timeout),
