@@ -199,6 +199,16 @@ def test_answers_of_a_host_that_stood_still_come_too_late(wires: Wires, watch: W
     assert hosts(watch) == ["node1", "node2"]
 
 
+def test_answers_that_are_a_little_late_are_no_outage(wires: Wires, watch: Watch) -> None:
+    stopped = time.time()
+    wires.responders["node1"].send_signal(signal.SIGSTOP)
+    watch.wait_until_answers(wires.address, None, 5)
+    wires.responders["node1"].send_signal(signal.SIGCONT)
+    watch.wait_until_answers(wires.address, "node1", 5)
+    assert watch.outages(since=stopped, minimum=0) == []
+    assert len(watch.answers) == 1
+
+
 def test_client_ends_with_the_one_who_reads_it(wires: Wires) -> None:
     reader = subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.stdin.readline()"],

@@ -173,15 +173,20 @@ class Target:
         if self._host and now - self._last >= SILENCE and self._asked_in_vain >= 2:
             self._change(None, self._last)
 
-    def report(self, end: float) -> None:
-        """Write the present stretch; the end of one that answers is its last answer."""
+    def report(self, end: float, lost: int | None = None) -> None:
+        """Write the present stretch; the end of one that answers is its last answer.
+
+        lost: how many probes of a silence were lost, once it is known; else all that have no answer yet are told.
+        """
         silent = self._host is None
+        if lost is None:
+            lost = self._sent - self._answered
         write(
             address=self.address,
             host=self._host,
             start=self._start,
             end=end if silent else self._last,
-            probes=self._asked_in_vain if silent else self._count,
+            probes=lost if silent else self._count,
             errors=sorted(self._errors) if silent else [],
         )
 
@@ -201,7 +206,8 @@ class Target:
         self.judge(arrived)
         host = packet[SIZE:].decode(errors="replace")
         if host != self._host:
-            self._change(host, arrived)
+            # On the one way of this network nothing overtakes: what was asked before and has no answer now gets none.
+            self._change(host, arrived, sequence - self._answered - 1)
         self._answered, self._last = sequence, arrived
         self._count += 1
         self._asked_in_vain = 0
@@ -219,8 +225,8 @@ class Target:
     def _note(self, number: int | None) -> None:
         self._errors.add(os.strerror(number or 0))
 
-    def _change(self, host: str | None, now: float) -> None:
-        self.report(now)
+    def _change(self, host: str | None, now: float, lost: int | None = None) -> None:
+        self.report(now, lost)
         self._host, self._start, self._count = host, now, 0
         if host:
             self._last = now

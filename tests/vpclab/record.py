@@ -26,7 +26,7 @@ class Stretch:
     """Of the last answer; of a silence: the first one after, or the last report."""
 
     probes: int
-    """Probes that were answered, or that were not."""
+    """Probes that were answered; of a silence: that were lost, or are without an answer yet."""
 
     errors: tuple[str, ...] = ()
     """What the network said to the probes that were not answered (ICMP, no route)."""
@@ -48,7 +48,7 @@ class Outage:
     """The hosts that answered before and after it; None while it goes on."""
 
     probes: int
-    """Probes without an answer: few in a long outage mean a client that was held up."""
+    """Probes that were lost: few in a long outage mean a client that was held up."""
 
     errors: tuple[str, ...] = ()
 
@@ -81,14 +81,15 @@ class Record:
     def answers(self, address: str, minimum: float = MINIMUM) -> list[Stretch]:
         """Who answered at the address, one after the other.
 
-        Stretches of one host with less than `minimum` seconds between them are one.
+        Stretches of one host without an outage of `minimum` seconds between them are one.
         """
         joined: list[Stretch] = []
+        cuts = {outage.start for outage in self.outages(minimum=minimum, address=address)}
         for now in self.stretches[address]:
             if now.host is None:
                 continue
             last = joined[-1] if joined else None
-            if last and last.host == now.host and now.start - last.end < minimum:
+            if last and last.host == now.host and last.end not in cuts:
                 probes = last.probes + now.probes
                 now = Stretch(address, now.host, last.start, now.end, probes)
                 joined.pop()
@@ -117,6 +118,9 @@ def _outages(stretches: tuple[Stretch, ...]) -> Iterator[Outage]:
         before = stretches[place - 1].host
         if silent.host is None and before is not None:
             after = stretches[place + 1].host if place + 1 < len(stretches) else None
+            if after == before and not silent.probes:
+                # All was answered, and by the same host: it was late, because it had to wait for a processor.
+                continue
             yield Outage(
                 silent.address,
                 silent.start,
