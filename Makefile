@@ -11,7 +11,7 @@ DOCDIR ?= /usr/share/doc/resource-agents-aws
 
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' lib/ocf_aws/__init__.py)
 AGENTS = $(wildcard agents/*)
-DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/iam packaging/examples)
+DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/pictures packaging/iam packaging/examples)
 # What more the tests take of Debian's: to build packages, find faults in them, and run the agent of today.
 TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint
 VENV = .venv
@@ -44,6 +44,7 @@ install: ## install agents, library, man pages and documents (DESTDIR and PYTHON
 		PYTHONPATH=lib $(PYTHON) -B packaging/man/manpage.py $$agent \
 			> $(DESTDIR)$(MANDIR)/man7/ocf_aws_$${agent##*/}.7 || exit 1; done
 	cp -r $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
+	sed 's,](packaging/,](,' README.md > $(DESTDIR)$(DOCDIR)/README.md
 
 .PHONY: uninstall
 uninstall: ## remove what `make install` installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,19 @@ def test_it_has_agents_library_pages_and_documents_and_no_byte_code(deb: Path) -
         assert {f"./usr/lib/ocf/resource.d/aws/{name}", f"./usr/share/man/man7/ocf_aws_{name}.7.gz"} <= files
     for module in (CHECKOUT / "lib/ocf_aws").glob("*.py"):
         assert f"./{LIBRARY}/{module.name}" in files
-    documents = {file.removeprefix("./usr/share/doc/resource-agents-aws/").removesuffix(".gz") for file in files}
+    documents = {file.removeprefix("./usr/share/doc/resource-agents-aws/") for file in files}
     assert "CHANGELOG.md" in documents
     for path in [CHECKOUT / "README.md", *CHECKOUT.glob("packaging/iam/*"), *CHECKOUT.glob("packaging/examples/*")]:
         assert not path.is_file() or str(path.relative_to(CHECKOUT)).removeprefix("packaging/") in documents
     assert not [file for file in files if file.endswith(".pyc")]
+
+
+def test_its_documents_lead_to_nothing_that_is_not_there(deb: Path, tmp_path: Path) -> None:
+    run("dpkg-deb", "--extract", deb, tmp_path)
+    pages = list((tmp_path / "usr/share/doc/resource-agents-aws").rglob("*.md"))
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)", page.read_text())]
+    assert {page.name for page, _ in links} >= {"README.md", "CHANGELOG.md"}
+    assert not [link for page, link in links if ":" not in link and not (page.parent / link).exists()]
 
 
 def test_an_installed_agent_is_known_to_pacemaker_and_to_man(installed: Clone) -> None:
