@@ -48,7 +48,8 @@ def test_the_demo_shows_what_a_client_saw_and_draws_it(tmp_path: Path) -> None:
 def test_a_demo_that_is_interrupted_leaves_nothing(tmp_path: Path, when: str) -> None:
     before = processes()
     with subprocess.Popen(
-        [*SANDBOXED, "demo", "--pictures", str(tmp_path)],
+        # A job that a script runs in the background, as these tests may be, ignores Ctrl-C and hands that on.
+        ["env", "--default-signal=INT", *SANDBOXED, "demo", "--pictures", str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
