@@ -88,9 +88,8 @@ def measure(lab: Lab, watch: Watch, who: str, ip: str, times: int) -> dict[tuple
 def start_seconds(lab: Lab, node: str) -> float:
     """How long the last start on a node took, by Pacemaker's history."""
     start = f"//node_state[@uname='{node}']//lrm_resource[@id='ip']/lrm_rsc_op[@operation='start']"
-    return (
-        int(ElementTree.fromstring(lab.cluster.run("cibadmin", "--query", "--xpath", start)).attrib["exec-time"]) / 1000
-    )
+    operation = ElementTree.fromstring(lab.cluster.run("cibadmin", "--query", "--xpath", start))
+    return int(operation.attrib["exec-time"]) / 1000
 
 
 def measure_eni(times: int) -> list[float]:
