@@ -48,6 +48,7 @@ class Solo:
 
     ec2, imds: the emulated services, at their real names and addresses. vpc: ids by the names of the plan.
     hosts: instance ids by name. link: name of the link of the primary ENI. eni: its id. directory: for files of a test.
+    ca: file with the certificate of the authority that certified them.
     """
 
     def __init__(self, directory: Path, plan: Plan = DEFAULT):
@@ -63,8 +64,8 @@ class Solo:
 
     def __enter__(self) -> Solo:
         authority = Authority(self._plan.region)
-        self._ca = self.directory / "ca.pem"
-        self._ca.write_text(authority.pem)
+        self.ca = self.directory / "ca.pem"
+        self.ca.write_text(authority.pem)
         hosts = self.directory / "hosts"
         hosts.write_text("127.0.0.1 localhost " + " ".join(authority.names) + "\n")
         _run("mount", "--bind", str(hosts), "/etc/hosts")
@@ -136,7 +137,7 @@ class Solo:
         variables = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "PYTHONPATH": str(CHECKOUT / "lib"),
-            "AWS_CA_BUNDLE": str(self._ca),
+            "AWS_CA_BUNDLE": str(self.ca),
             "HOME": str(self.directory),
             "OCF_ROOT": "/usr/lib/ocf",
             "OCF_RA_VERSION_MAJOR": "1",
