@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ocf_aws import __version__
+from vpclab.agreement import wait_served_by
 from vpclab.instance import Instance
 from vpclab.lab import Lab
 from vpclab.waiting import wait_until
-from vpclab.watch import Watch
 
 IP = "192.168.10.10"
 
@@ -34,12 +34,6 @@ def installed_version(node: Instance) -> str:
     return node.run("dpkg-query", "-W", "-f", "${Version}", "resource-agents-aws").stdout
 
 
-def wait_served_by(lab: Lab, watch: Watch, node: str) -> None:
-    lab.cluster.wait_for("ip", node)
-    watch.wait_until_answers(IP, node, 30)
-    lab.cluster.settled()
-
-
 def monitors(lab: Lab) -> int:
     """How many monitors there were, at least: each looks at the route tables once."""
     return len(lab.ec2.calls.named("DescribeRouteTables"))
@@ -55,7 +49,8 @@ def test_an_upgrade_does_not_disturb_a_resource_that_runs(lab: Lab, deb: Path) -
         )
         wait_until(lambda: bool(lab.cluster.resource_runs_on("ip")), 30, lab.cluster.status)
         (holder,) = lab.cluster.resource_runs_on("ip")
-        wait_served_by(lab, watch, holder)
+        wait_served_by(lab, watch, holder, "ip", IP)
+        lab.cluster.settled()
         start = watch.record.end
         for node in lab.nodes.values():
             assert installed_version(node) == "0.0.9"
@@ -68,5 +63,6 @@ def test_an_upgrade_does_not_disturb_a_resource_that_runs(lab: Lab, deb: Path) -
         assert lab.cluster.resource_runs_on("ip") == {holder}
         other = next(name for name in lab.nodes if name != holder)
         lab.cluster.pcs("resource", "move", "ip", other)
-        wait_served_by(lab, watch, other)
+        wait_served_by(lab, watch, other, "ip", IP)
+        lab.cluster.settled()
         assert lab.cluster.failures() == []
