@@ -47,9 +47,11 @@ pcs resource create rsc_SAPHana_PRD_HDB00 ocf:heartbeat:SAPHana SID=PRD Instance
 pcs resource create rsc_ip_PRD_HDB00 ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 op monitor interval=60 timeout=60
 
+# Not critical: else Pacemaker 3 moves the primary back to the first node, so that QAS can run on the second.
 pcs resource create rsc_SAP_QAS_HDB10 ocf:heartbeat:SAPInstance InstanceName="QAS_HDB10_$node2" \
     START_PROFILE="/usr/sap/QAS/SYS/profile/QAS_HDB10_$node2" MONITOR_SERVICES='hdbindexserver|hdbnameserver' \
-    op start interval=0 timeout=600 op stop interval=0 timeout=600 op monitor interval=120 timeout=700
+    op start interval=0 timeout=600 op stop interval=0 timeout=600 op monitor interval=120 timeout=700 \
+    meta critical=false
 
 pcs constraint order start rsc_SAPHanaTopology_PRD_HDB00-clone then rsc_SAPHana_PRD_HDB00-clone symmetrical=false
 # 2000 and not INFINITY: tools can reach SAP's start service by the address while no database is primary.

@@ -98,7 +98,7 @@ def test_pcs_describes_it(node: Instance, agent: str) -> None:
 @pytest.mark.parametrize("agent", INSTALLED)
 def test_crm_describes_it(node: Instance, agent: str) -> None:
     told = node.run("crm", "ra", "info", f"ocf:aws:{agent}").stdout
-    assert f"(ocf:aws:{agent})" in told and "Operations' defaults (advisory minimum):" in told
+    assert f"ocf:aws:{agent}" in told and "Operations' defaults (advisory minimum):" in told
 
 
 # --- whether it keeps the contract ------------------------------------------------------------------------------------
