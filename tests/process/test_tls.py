@@ -12,14 +12,14 @@ import trustme
 from vpclab.solo import Result, Solo
 
 
-def start(solo: Solo, bundle: Path) -> Result:
+def start(solo: Solo, bundle: Path, timeout: float = 20) -> Result:
     """Start an overlay IP in three route tables, with the authorities of this file."""
     parameters = {
         "ip": "192.168.10.10",
         "routing_table": ",".join(solo.vpc.route_tables.values()),
         "source_dest_check": "disable",
     }
-    return solo.run("aws-overlay-ip", "start", parameters, timeout=6, environ={"AWS_CA_BUNDLE": str(bundle)})
+    return solo.run("aws-overlay-ip", "start", parameters, timeout=timeout, environ={"AWS_CA_BUNDLE": str(bundle)})
 
 
 @pytest.fixture
@@ -31,16 +31,18 @@ def bundle(tmp_path: Path) -> Path:
 def test_the_certificates_of_the_authorities_are_read_once_for_all_connections(solo: Solo, bundle: Path) -> None:
     # What is written to a pipe can be read once; who opens it again waits for another writer.
     os.mkfifo(bundle)
-    with subprocess.Popen(["sh", "-c", 'cat "$0" >"$1"', solo.ca, bundle]) as writer:
-        done = start(solo, bundle)
-        writer.kill()
+    with subprocess.Popen(["sh", "-c", 'exec cat "$0" >"$1"', solo.ca, bundle]) as writer:
+        try:
+            done = start(solo, bundle)
+        finally:
+            writer.kill()
     assert done.status == 0, done.stderr
     assert {solo.holder(table, "192.168.10.10/32") for table in solo.vpc.route_tables} == {solo.eni}
 
 
 def test_an_endpoint_that_no_known_authority_certified_is_told_nothing(solo: Solo, bundle: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(bundle))
-    done = start(solo, bundle)
+    done = start(solo, bundle, timeout=6)
     assert done.status == 1
     assert "certificate verify failed" in done.reason
     assert not solo.ec2.calls
