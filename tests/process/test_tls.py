@@ -12,14 +12,15 @@ import trustme
 from vpclab.solo import Result, Solo
 
 
-def start(solo: Solo, bundle: Path, timeout: float = 20) -> Result:
+def start(solo: Solo, bundle: Path) -> Result:
     """Start an overlay IP in three route tables, with the authorities of this file."""
     parameters = {
         "ip": "192.168.10.10",
         "routing_table": ",".join(solo.vpc.route_tables.values()),
         "source_dest_check": "disable",
+        "api_timeout": "2",
     }
-    return solo.run("aws-overlay-ip", "start", parameters, timeout=timeout, environ={"AWS_CA_BUNDLE": str(bundle)})
+    return solo.run("aws-overlay-ip", "start", parameters, environ={"AWS_CA_BUNDLE": str(bundle)})
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_the_certificates_of_the_authorities_are_read_once_for_all_connections(s
 
 def test_an_endpoint_that_no_known_authority_certified_is_told_nothing(solo: Solo, bundle: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(bundle))
-    done = start(solo, bundle, timeout=6)
+    done = start(solo, bundle)
     assert done.status == 1
     assert "certificate verify failed" in done.reason
     assert not solo.ec2.calls
