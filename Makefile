@@ -44,7 +44,7 @@ install: ## install agents, library, man pages and documents (DESTDIR and PYTHON
 		PYTHONPATH=lib $(PYTHON) -B packaging/man/manpage.py $$agent \
 			> $(DESTDIR)$(MANDIR)/man7/ocf_aws_$${agent##*/}.7 || exit 1; done
 	cp -r $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
-	sed 's,](packaging/,](,' README.md > $(DESTDIR)$(DOCDIR)/README.md
+	sed -i 's,](packaging/,](,' $(DESTDIR)$(DOCDIR)/README.md
 
 .PHONY: uninstall
 uninstall: ## remove what `make install` installed

@@ -39,7 +39,7 @@ class Contender:
             "OCF_RESKEY_CRM_meta_interval": "10000",
             "HA_LOGFACILITY": "daemon",
             "PYTHONPATH": str(CHECKOUT / "lib"),
-            "AWS_CA_BUNDLE": str(solo.directory / "ca.pem"),
+            "AWS_CA_BUNDLE": str(solo.ca),
             **{f"OCF_RESKEY_{name}": value for name, value in parameters.items()},
         }
 
@@ -84,7 +84,7 @@ def main() -> None:
 def measure(solo: Solo, times: int) -> None:
     """All measurements, on one instance."""
     operator = solo.ec2.operator()
-    operator.modify_network_interface_attribute(NetworkInterfaceId=solo.eni, SourceDestCheck={"Value": False})
+    solo.disable_source_dest_check()
     other = solo.primary_eni("node2")
     vpc_id = operator.describe_vpcs()["Vpcs"][-1]["VpcId"]
     tables = list(solo.vpc.route_tables.values())

@@ -62,7 +62,7 @@ def measure(lab: Lab, watch: Watch, who: str, ip: str, times: int) -> dict[tuple
 
     def outage_while(what: str) -> None:
         old = lab.cluster.resource_runs_on("ip").pop()
-        new = next(name for name in lab.nodes if name != old)
+        new = lab.other(old)
         start = watch.record.end
         if what == "planned move":
             lab.cluster.pcs("resource", "move", "ip", new)
@@ -107,7 +107,7 @@ def measure_eni(times: int) -> list[float]:
             lab.cluster.settled()
             for _ in range(times):
                 (old,) = lab.cluster.resource_runs_on("eni")
-                new = next(name for name in lab.nodes if name != old)
+                new = lab.other(old)
                 watch.wait_until_answers(ENI_ADDRESS, old, 60)
                 start = watch.record.end
                 lab.cluster.pcs("resource", "move", "eni", new)

@@ -103,7 +103,7 @@ def here(lab: Lab, moving: Service) -> str:
 @pytest.fixture
 def there(lab: Lab, here: str) -> str:
     """The other node."""
-    return next(name for name in lab.nodes if name != here)
+    return lab.other(here)
 
 
 # --- where it runs ----------------------------------------------------------------------------------------------------

@@ -111,11 +111,6 @@ def load(lab: Lab, file: str) -> None:
         assert said == []
 
 
-def other(lab: Lab, node: str) -> str:
-    """The node that is not this one."""
-    return next(name for name in lab.nodes if name != node)
-
-
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize(
     "lab, name", [pytest.param(EXAMPLE[name].plan, name, id=name) for name in EXAMPLE], indirect=["lab"]
@@ -127,14 +122,14 @@ def test_an_example_loads_without_a_warning_and_fails_over(lab: Lab, watch: Watc
             load(lab, file + suffix)
         lab.cluster.settled(120)
         (first,) = lab.cluster.resource_runs_on(example.leader)
-        wait_served(lab, watch, example, leader=first, reader=other(lab, first))
+        wait_served(lab, watch, example, leader=first, reader=lab.other(first))
         verified = lab.nodes["node1"].run("crm_verify", "--live-check", "-V", check=False)
         assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
 
         lab.cluster.pcs("node", "standby", first)
-        wait_served(lab, watch, example, leader=other(lab, first), reader=other(lab, first))
+        wait_served(lab, watch, example, leader=lab.other(first), reader=lab.other(first))
         lab.cluster.pcs("node", "unstandby", first)
-        wait_served(lab, watch, example, leader=other(lab, first), reader=first)
+        wait_served(lab, watch, example, leader=lab.other(first), reader=first)
         assert not lab.cluster.failures()
 
 

@@ -83,7 +83,7 @@ def primary(lab: Lab, watch: Watch, clone: str) -> str:
     """The node whose instance is promoted; the addresses are where they belong, as they are after each test."""
     primary = promoted(lab)
     assert primary
-    wait_both_served(lab, watch, primary, other(lab, primary))
+    wait_both_served(lab, watch, primary, lab.other(primary))
     return primary
 
 
@@ -97,11 +97,6 @@ def promoted(lab: Lab) -> str | None:
     return None
 
 
-def other(lab: Lab, node: str) -> str:
-    """The node that is not this one."""
-    return next(name for name in lab.nodes if name != node)
-
-
 def wait_both_served(lab: Lab, watch: Watch, primary: str, reader: str) -> None:
     """Wait until the promoted instance and its address are on one node, and the readers' address where it is to be."""
     wait_until(lambda: promoted(lab) == primary, 90, lab.cluster.status)
@@ -111,18 +106,18 @@ def wait_both_served(lab: Lab, watch: Watch, primary: str, reader: str) -> None:
 
 def test_the_addresses_swap_when_another_instance_is_promoted(lab: Lab, watch: Watch, clone: str, primary: str) -> None:
     lab.cluster.run("crm_resource", "--resource", clone, "--ban", "--promoted", "--node", primary)
-    wait_both_served(lab, watch, other(lab, primary), primary)
+    wait_both_served(lab, watch, lab.other(primary), primary)
     lab.cluster.run("crm_resource", "--resource", clone, "--clear", "--promoted", "--node", primary)
     lab.cluster.settled()
-    wait_both_served(lab, watch, other(lab, primary), primary)
+    wait_both_served(lab, watch, lab.other(primary), primary)
     assert not lab.cluster.failures()
 
 
 def test_a_standby_of_the_primary_leaves_both_addresses_to_the_other(lab: Lab, watch: Watch, primary: str) -> None:
     lab.cluster.pcs("node", "standby", primary)
-    wait_both_served(lab, watch, other(lab, primary), other(lab, primary))
+    wait_both_served(lab, watch, lab.other(primary), lab.other(primary))
     lab.cluster.pcs("node", "unstandby", primary)
-    wait_both_served(lab, watch, other(lab, primary), primary)
+    wait_both_served(lab, watch, lab.other(primary), primary)
     assert not lab.cluster.failures()
 
 
@@ -132,7 +127,7 @@ def test_a_primary_without_power_is_fenced_and_its_address_follows_the_promotion
 ) -> None:
     # On EC2 a node takes a minute to be back. Here it would be back before another instance is promoted.
     lab.cluster.pcs("property", "set", "stonith-action=off")
-    survivor = other(lab, primary)
+    survivor = lab.other(primary)
     lab.ec2.calls.clear()
     lab.nodes[primary].off()
     wait_both_served(lab, watch, survivor, survivor)

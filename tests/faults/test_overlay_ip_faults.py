@@ -17,9 +17,7 @@ CIDR = f"{IP}/32"
 @pytest.fixture
 def act(solo: Solo) -> Callable[..., Result]:
     """Runs an action of a resource with an entry in all three tables; the address and the entries are at node2."""
-    solo.ec2.operator().modify_network_interface_attribute(
-        NetworkInterfaceId=solo.eni, SourceDestCheck={"Value": False}
-    )
+    solo.disable_source_dest_check()
     for table in solo.vpc.route_tables:
         solo.create_route(table, CIDR, solo.primary_eni("node2"))
     parameters = {"ip": IP, "routing_table": " ".join(solo.vpc.route_tables.values()), "api_timeout": "1"}

@@ -61,7 +61,7 @@ def test_an_upgrade_does_not_disturb_a_resource_that_runs(lab: Lab, deb: Path) -
         assert lab.cluster.failures() == []
         assert watch.outages(since=start) == []
         assert lab.cluster.resource_runs_on("ip") == {holder}
-        other = next(name for name in lab.nodes if name != holder)
+        other = lab.other(holder)
         lab.cluster.pcs("resource", "move", "ip", other)
         wait_served_by(lab, watch, other, "ip", IP)
         lab.cluster.settled()

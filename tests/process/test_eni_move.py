@@ -414,7 +414,7 @@ def kill(resource: Resource, action: str, seconds: float) -> None:
         [PYTHON, "-B", str(CHECKOUT / "agents/aws-eni-move"), action],
         env={
             "PYTHONPATH": str(CHECKOUT / "lib"),
-            "AWS_CA_BUNDLE": str(resource.solo.directory / "ca.pem"),
+            "AWS_CA_BUNDLE": str(resource.solo.ca),
             **environ,
             **resource.environ,
         },

@@ -108,16 +108,10 @@ def live(solo: Solo, **parameters: str) -> None:
         assert "WARNING" not in result.stderr
 
 
-def disable_source_dest_check(solo: Solo) -> None:
-    solo.ec2.operator().modify_network_interface_attribute(
-        NetworkInterfaceId=solo.eni, SourceDestCheck={"Value": False}
-    )
-
-
 def test_the_policy_for_the_defaults(solo: Solo) -> None:
     policy = read_policy(solo, "aws-overlay-ip")
     solo.ec2.allow(solo.instance_id, policy)
-    disable_source_dest_check(solo)
+    solo.disable_source_dest_check()
     solo.create_route("a", CIDR, solo.primary_eni("node2"))
     live(solo)
     assert_none_refused(solo)
@@ -148,7 +142,7 @@ def test_the_policies_for_a_shared_vpc(solo: Solo) -> None:
     owner = read_policy(solo, "aws-overlay-ip-shared-vpc-owner")
     solo.ec2.allow(solo.instance_id, nodes)
     solo.ec2.allow(OWNER_ROLE, owner)
-    disable_source_dest_check(solo)
+    solo.disable_source_dest_check()
     solo.create_route("a", CIDR, solo.primary_eni("node2"))
     solo.ec2.share([solo.vpc.route_tables[table] for table in TABLES], OWNER_ROLE)
     live(solo, routing_table_role=OWNER_ROLE)
@@ -247,7 +241,7 @@ def test_the_policy_for_fencing(solo: Solo) -> None:
     solo.ec2.allow(solo.instance_id, policy)
     for action in ("monitor", "status", "reboot"):
         command = ["fence_aws", f"--action={action}", f"--plug={solo.hosts['node2']}", f"--region={solo.ec2.region}"]
-        environment = {"PATH": "/usr/sbin:/usr/bin", "AWS_CA_BUNDLE": str(solo.directory / "ca.pem")}
+        environment = {"PATH": "/usr/sbin:/usr/bin", "AWS_CA_BUNDLE": str(solo.ca)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
     assert_none_refused(solo)

@@ -39,16 +39,10 @@ class Resource:
 @pytest.fixture
 def resource(solo: Solo) -> Resource:
     """A resource whose address has an entry in all three route tables, pointing to node2, as before a failover."""
-    disable_source_dest_check(solo)
+    solo.disable_source_dest_check()
     for table in solo.vpc.route_tables:
         solo.create_route(table, CIDR, solo.primary_eni("node2"))
     return Resource(solo)
-
-
-def disable_source_dest_check(solo: Solo) -> None:
-    solo.ec2.operator().modify_network_interface_attribute(
-        NetworkInterfaceId=solo.eni, SourceDestCheck={"Value": False}
-    )
 
 
 # --- the life of a resource -------------------------------------------------------------------------------------------

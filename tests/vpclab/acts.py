@@ -83,7 +83,7 @@ def eni(stage: Stage, lab: Lab, watch: Watch) -> None:
     create = f"pcs resource create eni ocf:aws:aws-eni-move eni_id={eni_id}"
     stage.type(lab, *create.split(), *"op monitor interval=10s timeout=60s".split())
     here = _runner(lab, "eni")
-    there = next(name for name in lab.nodes if name != here)
+    there = lab.other(here)
     until_served_by(here)
 
     stage.mark(f"move to {there}")

@@ -95,6 +95,10 @@ class Lab:
         """The first instance that is not in the cluster."""
         return next(self.instances[host.name] for host in self.plan.hosts if not host.node)
 
+    def other(self, node: str) -> str:
+        """The name of the node that is not this one."""
+        return next(name for name in self.nodes if name != node)
+
     def watch(self, *addresses: str) -> Watch:
         """A client, on the instance `client`, that watches who answers at the addresses; a context manager."""
         return Watch(self.client.popen, addresses, script=_CLIENT)

@@ -113,6 +113,12 @@ class Solo:
             RouteTableId=self.vpc.route_tables[table], NetworkInterfaceId=eni, **{kind: destination}
         )
 
+    def disable_source_dest_check(self) -> None:
+        """Turn off the check of the primary ENI, as an administrator does."""
+        self.ec2.operator().modify_network_interface_attribute(
+            NetworkInterfaceId=self.eni, SourceDestCheck={"Value": False}
+        )
+
     def addresses(self) -> set[str]:
         """All addresses on the links of this instance, with their prefix lengths."""
         lines = _run("ip", "-oneline", "address", "show").splitlines()
