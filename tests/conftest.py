@@ -6,7 +6,6 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,9 +13,7 @@ import pytest
 
 from ocf_aws import __version__
 from vpclab import sandbox
-from vpclab.package import build
-from vpclab.plan import DEFAULT
-from vpclab.solo import Solo
+from vpclab.checkout import build
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -71,10 +68,3 @@ def in_sandbox() -> None:
         pytest.skip("needs root: the kernel's tables and mounts are changed")
     if not sandbox.inside():
         pytest.skip("needs a sandbox: run `make test`, or python3 tests/vpclab/sandbox.py pytest ...")
-
-
-@pytest.fixture
-def solo(in_sandbox: None, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Solo]:
-    """This sandbox as one instance of a VPC, by the plan that the test is parametrized with, if any."""
-    with Solo(tmp_path, getattr(request, "param", DEFAULT)) as solo:
-        yield solo

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from vpclab.solo import CHECKOUT, PYTHON, Solo
+from vpclab.checkout import CHECKOUT
+from vpclab.hosts.single_node import PYTHON, SingleNode
 
 IP = "192.168.10.10"
 CIDR = f"{IP}/32"
@@ -28,18 +29,18 @@ HEARTBEAT = "/usr/lib/ocf/resource.d/heartbeat"
 class Contender:
     """An agent with a resource definition."""
 
-    def __init__(self, solo: Solo, command: list[str], **parameters: str):
+    def __init__(self, single_node: SingleNode, command: list[str], **parameters: str):
         self._command = command
         self._environ = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": str(solo.directory),
+            "HOME": str(single_node.directory),
             "OCF_ROOT": "/usr/lib/ocf",
             "OCF_RESOURCE_INSTANCE": "rsc_ip",
             "OCF_RESKEY_CRM_meta_timeout": "180000",
             "OCF_RESKEY_CRM_meta_interval": "10000",
             "HA_LOGFACILITY": "daemon",
             "PYTHONPATH": str(CHECKOUT / "lib"),
-            "AWS_CA_BUNDLE": str(solo.ca),
+            "AWS_CA_BUNDLE": str(single_node.ca),
             **{f"OCF_RESKEY_{name}": value for name, value in parameters.items()},
         }
 
@@ -77,22 +78,22 @@ def compare(title: str, theirs: float, ours: float) -> None:
 def main() -> None:
     """Measure, and print the table."""
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 9
-    with tempfile.TemporaryDirectory() as directory, Solo(Path(directory)) as solo:
-        measure(solo, times)
+    with tempfile.TemporaryDirectory() as directory, SingleNode(Path(directory)) as single_node:
+        measure(single_node, times)
 
 
-def measure(solo: Solo, times: int) -> None:
+def measure(single_node: SingleNode, times: int) -> None:
     """All measurements, on one instance."""
-    operator = solo.ec2.operator()
-    solo.disable_source_dest_check()
-    other = solo.primary_eni("node2")
+    operator = single_node.ec2.operator()
+    single_node.disable_source_dest_check()
+    other = single_node.primary_eni("node2")
     vpc_id = operator.describe_vpcs()["Vpcs"][-1]["VpcId"]
-    tables = list(solo.vpc.route_tables.values())
+    tables = list(single_node.vpc.route_tables.values())
     while len(tables) < 20:
         tables.append(operator.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"])
     for table in tables:
         operator.create_route(RouteTableId=table, DestinationCidrBlock=CIDR, NetworkInterfaceId=other)
-    aws = solo.directory / ".aws"
+    aws = single_node.directory / ".aws"
     aws.mkdir()
     (aws / "config").write_text("[default]\nregion = eu-central-1\noutput = text\n")
 
@@ -105,12 +106,14 @@ def measure(solo: Solo, times: int) -> None:
     shell = [f"{HEARTBEAT}/aws-vpc-move-ip"]
 
     def ours(count: int, **more: str) -> Contender:
-        return Contender(solo, agent, ip=IP, routing_table=",".join(tables[:count]), **more)
+        return Contender(single_node, agent, ip=IP, routing_table=",".join(tables[:count]), **more)
 
     def theirs(count: int, **more: str) -> Contender:
-        return Contender(solo, shell, ip=IP, routing_table=",".join(tables[:count]), interface=solo.link, **more)
+        return Contender(
+            single_node, shell, ip=IP, routing_table=",".join(tables[:count]), interface=single_node.link, **more
+        )
 
-    ipaddr2 = Contender(solo, [f"{HEARTBEAT}/IPaddr2"], ip=IP, nic=solo.link, cidr_netmask="32")
+    ipaddr2 = Contender(single_node, [f"{HEARTBEAT}/IPaddr2"], ip=IP, nic=single_node.link, cidr_netmask="32")
     print(f"{'':44} {'today':>10} {'ours':>10} {'ratio':>8}")
     for count, runs in ((1, times), (20, max(1, times // 9))):
         word = f"{count} table{'s' if count > 1 else ''}"

@@ -9,10 +9,10 @@ import statistics
 import sys
 from xml.etree import ElementTree
 
+from vpclab.client.watch import Watch
 from vpclab.lab import Lab
 from vpclab.plan import ONE_ZONE
 from vpclab.waiting import wait_until
-from vpclab.watch import Watch
 
 AGENTS = {"today": "ocf:heartbeat:aws-vpc-move-ip", "ours": "ocf:aws:aws-overlay-ip"}
 ADDRESSES = {"today": "192.168.10.20", "ours": "192.168.10.10"}

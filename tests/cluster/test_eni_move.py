@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from vpclab.agreement import wait_served_by
-from vpclab.ec2.calls import Call
-from vpclab.instance import Instance
+from vpclab.client.consensus import wait_served_by
+from vpclab.client.watch import Watch
+from vpclab.ec2.call_log import Call
+from vpclab.hosts.instance import Instance
 from vpclab.lab import Lab
 from vpclab.plan import ONE_ZONE
 from vpclab.waiting import wait_until
-from vpclab.watch import Watch
 
 PLAN = ONE_ZONE
 """Of the module's lab."""

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from vpclab import standins
-from vpclab.agreement import wait_served_by
-from vpclab.blank import blank_after
+from vpclab.client.consensus import wait_served_by
+from vpclab.client.watch import Watch
+from vpclab.hosts import fake_agents
+from vpclab.hosts.cib_restore import restore_cib_after
 from vpclab.lab import Lab
 from vpclab.plan import DEFAULT, ONE_ZONE, Plan
 from vpclab.waiting import wait_until
-from vpclab.watch import Watch
 
 EXAMPLES = Path(__file__).parents[2] / "packaging/examples"
 SUFFIXES = (".pcs.sh", ".crm")
@@ -74,7 +74,7 @@ EXAMPLE = {
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A cluster without fencing, which each example brings along, with stand-ins for the databases, and with an ENI."""
     with Lab(request.param) as lab:
-        standins.install(lab.nodes.values())
+        fake_agents.install(lab.nodes.values())
         lab.create_eni("a", ADDRESSES["ENI_IP"])
         yield lab
 
@@ -117,7 +117,7 @@ def load(lab: Lab, file: str) -> None:
 )
 def test_an_example_loads_without_a_warning_and_fails_over(lab: Lab, watch: Watch, name: str, suffix: str) -> None:
     example = EXAMPLE[name]
-    with blank_after(lab.cluster):
+    with restore_cib_after(lab.cluster):
         for file in example.files:
             load(lab, file + suffix)
         lab.cluster.settled(120)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from vpclab.agreement import wait_served_by
-from vpclab.blank import blank_after
+from vpclab.client.consensus import wait_served_by
+from vpclab.client.watch import Watch
+from vpclab.hosts.cib_restore import restore_cib_after
 from vpclab.lab import Lab
 from vpclab.waiting import wait_until
-from vpclab.watch import Watch
 
 DATABASE = "rsc_SAPHana_HDB_HDB00"
 PRIMARY, PRIMARY_IP = "rsc_ip_HDB_HDB00", "172.16.52.1"
@@ -60,7 +60,7 @@ CLONES = {"pcs": "rsc_SAPHana_HDB_HDB00-clone", "crm": "msl_SAPHana_HDB_HDB00"}
 def clone(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
     """The promotable clone of a cluster that is configured with one tool or the other."""
     tables = ",".join(lab.route_tables.values())
-    with blank_after(lab.cluster):
+    with restore_cib_after(lab.cluster):
         if request.param == "pcs":
             for command in PCS.format(tables=tables).splitlines():
                 lab.cluster.pcs(*command.split())

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from vpclab.client.watch import Watch
 from vpclab.ec2 import Call
 from vpclab.lab import Lab
 from vpclab.waiting import wait_until
-from vpclab.watch import Watch
 
 PAGE = Path(__file__).parents[2] / "packaging/examples/migrate-from-aws-vpc-move-ip.md"
 

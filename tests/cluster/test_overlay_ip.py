@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from vpclab.agreement import has_address, wait_served_by
+from vpclab.client.consensus import has_address, wait_served_by
+from vpclab.client.watch import Watch
 from vpclab.ec2 import effects
 from vpclab.lab import Lab
 from vpclab.waiting import wait_until
-from vpclab.watch import Watch
 
 IP = "192.168.10.10"
 CIDR = f"{IP}/32"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vpclab.instance import Instance
+from vpclab.hosts.instance import Instance
 from vpclab.lab import Lab
 from vpclab.plan import ONE_ZONE
 from vpclab.waiting import wait_until

@@ -8,40 +8,40 @@ from typing import Any
 import pytest
 
 from vpclab.ec2 import effects
-from vpclab.solo import Result, Solo
+from vpclab.hosts.single_node import Result, SingleNode
 
 IP = "192.168.10.10"
 CIDR = f"{IP}/32"
 
 
 @pytest.fixture
-def act(solo: Solo) -> Callable[..., Result]:
+def act(single_node: SingleNode) -> Callable[..., Result]:
     """Runs an action of a resource with an entry in all three tables; the address and the entries are at node2."""
-    solo.disable_source_dest_check()
-    for table in solo.vpc.route_tables:
-        solo.create_route(table, CIDR, solo.primary_eni("node2"))
-    parameters = {"ip": IP, "routing_table": " ".join(solo.vpc.route_tables.values()), "api_timeout": "1"}
+    single_node.disable_source_dest_check()
+    for table in single_node.vpc.route_tables:
+        single_node.create_route(table, CIDR, single_node.primary_eni("node2"))
+    parameters = {"ip": IP, "routing_table": " ".join(single_node.vpc.route_tables.values()), "api_timeout": "1"}
 
     def run(action: str, **how: Any) -> Result:
-        return solo.run("aws-overlay-ip", action, {**parameters, **how.pop("parameters", {})}, **how)
+        return single_node.run("aws-overlay-ip", action, {**parameters, **how.pop("parameters", {})}, **how)
 
     return run
 
 
-def break_api(effect: effects.Effect) -> Callable[[Solo], None]:
-    return lambda solo: solo.ec2.faults.add(effect=effect) and None
+def break_api(effect: effects.Effect) -> Callable[[SingleNode], None]:
+    return lambda single_node: single_node.ec2.faults.add(effect=effect) and None
 
 
-def kill_imds(solo: Solo) -> None:
-    solo.imds.dead.add(solo.instance_id)
+def kill_imds(single_node: SingleNode) -> None:
+    single_node.imds.dead.add(single_node.instance_id)
 
 
-def disable_imds(solo: Solo) -> None:
-    solo.imds.disabled.add(solo.instance_id)
+def disable_imds(single_node: SingleNode) -> None:
+    single_node.imds.disabled.add(single_node.instance_id)
 
 
-def forbid_everything(solo: Solo) -> None:
-    solo.ec2.allow(solo.instance_id, {"Statement": []})
+def forbid_everything(single_node: SingleNode) -> None:
+    single_node.ec2.allow(single_node.instance_id, {"Statement": []})
 
 
 BREAKAGES = {
@@ -60,134 +60,144 @@ SOFT = [name for name in BREAKAGES if name != "without rights"]
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
-def test_a_healthy_resource_stays_up_through_the_outage(solo: Solo, act: Callable[..., Result], breakage: str) -> None:
+def test_a_healthy_resource_stays_up_through_the_outage(
+    single_node: SingleNode, act: Callable[..., Result], breakage: str
+) -> None:
     assert act("start").status == 0
-    BREAKAGES[breakage](solo)
+    BREAKAGES[breakage](single_node)
     for how in ({"interval": 10}, {}):
         result = act("monitor", timeout=10, **how)
         assert result.status == 0
         assert "what the route tables say is unknown" in result.stderr
 
 
-def test_a_healthy_resource_stays_up_through_ten_monitors(solo: Solo, act: Callable[..., Result]) -> None:
+def test_a_healthy_resource_stays_up_through_ten_monitors(single_node: SingleNode, act: Callable[..., Result]) -> None:
     assert act("start").status == 0
-    kill = solo.ec2.faults.add(effect=effects.Reset())
+    kill = single_node.ec2.faults.add(effect=effects.Reset())
     parameters = {"api_timeout": "1"}
     assert [act("monitor", interval=10, parameters=parameters).status for _ in range(10)] == [0] * 10
-    solo.ec2.faults.remove(kill)
+    single_node.ec2.faults.remove(kill)
     assert "WARNING" not in act("monitor", interval=10).stderr
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
-def test_a_stop_works_at_once(solo: Solo, act: Callable[..., Result], breakage: str) -> None:
+def test_a_stop_works_at_once(single_node: SingleNode, act: Callable[..., Result], breakage: str) -> None:
     assert act("start").status == 0
-    BREAKAGES[breakage](solo)
+    BREAKAGES[breakage](single_node)
     result = act("stop")
     assert result.status == 0 and result.seconds < 2
-    assert CIDR not in solo.addresses()
+    assert CIDR not in single_node.addresses()
 
 
 @pytest.mark.parametrize("breakage", ["dead", "silent", "IMDS dead"])
 def test_a_stop_that_is_to_delete_entries_still_succeeds_in_time(
-    solo: Solo, act: Callable[..., Result], breakage: str
+    single_node: SingleNode, act: Callable[..., Result], breakage: str
 ) -> None:
     assert act("start").status == 0
-    BREAKAGES[breakage](solo)
+    BREAKAGES[breakage](single_node)
     result = act("stop", parameters={"delete_route_on_stop": "true"}, timeout=10)
     assert result.status == 0 and "not all entries were deleted" in result.stderr
-    assert CIDR not in solo.addresses()
+    assert CIDR not in single_node.addresses()
 
 
 @pytest.mark.parametrize("breakage", SOFT)
-def test_a_start_fails_with_a_reason_inside_its_timeout(solo: Solo, act: Callable[..., Result], breakage: str) -> None:
-    BREAKAGES[breakage](solo)
+def test_a_start_fails_with_a_reason_inside_its_timeout(
+    single_node: SingleNode, act: Callable[..., Result], breakage: str
+) -> None:
+    BREAKAGES[breakage](single_node)
     result = act("start", timeout=8)
     assert result.status == 1
     assert result.reason and "internal error" not in result.reason
     assert ("IMDS" if "IMDS" in breakage else "ec2:DescribeRouteTables") in result.reason
 
 
-def test_a_start_without_rights_is_a_hard_error(solo: Solo, act: Callable[..., Result]) -> None:
-    forbid_everything(solo)
+def test_a_start_without_rights_is_a_hard_error(single_node: SingleNode, act: Callable[..., Result]) -> None:
+    forbid_everything(single_node)
     result = act("start")
     assert result.status == 4
     assert "allow ec2:DescribeRouteTables" in result.reason and "request " in result.reason
 
 
-def test_credentials_that_have_expired_are_named(solo: Solo, act: Callable[..., Result]) -> None:
-    with solo.ec2.faults.add(effect=effects.Error("RequestExpired", 400)):
+def test_credentials_that_have_expired_are_named(single_node: SingleNode, act: Callable[..., Result]) -> None:
+    with single_node.ec2.faults.add(effect=effects.Error("RequestExpired", 400)):
         result = act("start")
     assert result.status == 4 and "RequestExpired" in result.reason
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_start_gets_over_a_hiccup(solo: Solo, act: Callable[..., Result], times: int) -> None:
-    solo.ec2.faults.add("DescribeRouteTables", effect=effects.Error("RequestLimitExceeded", 503), times=times)
+def test_a_start_gets_over_a_hiccup(single_node: SingleNode, act: Callable[..., Result], times: int) -> None:
+    single_node.ec2.faults.add("DescribeRouteTables", effect=effects.Error("RequestLimitExceeded", 503), times=times)
     assert act("start", parameters={"api_timeout": "10"}).status == 0
 
 
 @pytest.mark.parametrize("effect", [effects.LostAnswer(), effects.Reset(), effects.Error("Unavailable", 503)])
 def test_a_write_without_an_answer_is_looked_at_before_it_is_written_again(
-    solo: Solo, act: Callable[..., Result], effect: effects.Effect
+    single_node: SingleNode, act: Callable[..., Result], effect: effects.Effect
 ) -> None:
-    table = {"RouteTableId": solo.vpc.route_tables["a"]}
-    solo.ec2.faults.add("ReplaceRoute", where=table, effect=effect, times=1)
+    table = {"RouteTableId": single_node.vpc.route_tables["a"]}
+    single_node.ec2.faults.add("ReplaceRoute", where=table, effect=effect, times=1)
     assert act("start").status == 0
-    mine = [c for c in solo.ec2.calls.by(solo.instance_id) if c.action in ("ReplaceRoute", "DescribeRouteTables")]
+    mine = [
+        c
+        for c in single_node.ec2.calls.by(single_node.instance_id)
+        if c.action in ("ReplaceRoute", "DescribeRouteTables")
+    ]
     writes = [i for i, c in enumerate(mine) if c.action == "ReplaceRoute" and c.parameters.items() >= table.items()]
     looks = [i for i, c in enumerate(mine) if c.action == "DescribeRouteTables"]
     assert len(writes) == (1 if isinstance(effect, effects.LostAnswer) else 2)
     if len(writes) == 2:
         assert any(writes[0] < look < writes[1] for look in looks)
-    assert solo.holder("a", CIDR) == solo.eni
+    assert single_node.holder("a", CIDR) == single_node.eni
 
 
-def test_reads_that_lag_behind_the_write_are_waited_for(solo: Solo, act: Callable[..., Result]) -> None:
-    solo.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(1.5))
+def test_reads_that_lag_behind_the_write_are_waited_for(single_node: SingleNode, act: Callable[..., Result]) -> None:
+    single_node.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(1.5))
     result = act("start")
     assert result.status == 0 and result.seconds > 1.5
-    assert len(solo.ec2.calls.named("ReplaceRoute")) == 3
+    assert len(single_node.ec2.calls.named("ReplaceRoute")) == 3
 
 
-def test_a_start_whose_write_never_shows_fails_in_time_and_says_so(solo: Solo, act: Callable[..., Result]) -> None:
-    solo.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(60))
+def test_a_start_whose_write_never_shows_fails_in_time_and_says_so(
+    single_node: SingleNode, act: Callable[..., Result]
+) -> None:
+    single_node.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(60))
     result = act("start", timeout=6)
     assert result.status == 1 and "was written, but EC2 still says" in result.reason
 
 
-def test_imds_that_forgets_its_token_is_asked_for_another(solo: Solo, act: Callable[..., Result]) -> None:
-    solo.imds.forget_tokens()
+def test_imds_that_forgets_its_token_is_asked_for_another(single_node: SingleNode, act: Callable[..., Result]) -> None:
+    single_node.imds.forget_tokens()
     assert act("start").status == 0
 
 
-def test_imds_is_never_asked_through_a_proxy(solo: Solo, act: Callable[..., Result]) -> None:
+def test_imds_is_never_asked_through_a_proxy(single_node: SingleNode, act: Callable[..., Result]) -> None:
     proxy = {name: "http://127.0.0.1:9" for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY")}
     assert act("start", environ=proxy).status == 0
 
 
-def test_a_proxy_that_is_dead_is_named(solo: Solo, act: Callable[..., Result]) -> None:
+def test_a_proxy_that_is_dead_is_named(single_node: SingleNode, act: Callable[..., Result]) -> None:
     result = act("start", parameters={"proxy": "http://127.0.0.1:9"})
     assert result.status == 1 and "proxy" in result.reason.lower()
 
 
-def test_a_name_that_does_not_resolve_is_a_reason(solo: Solo, act: Callable[..., Result]) -> None:
+def test_a_name_that_does_not_resolve_is_a_reason(single_node: SingleNode, act: Callable[..., Result]) -> None:
     result = act("start", parameters={"endpoint_url": "https://nowhere.invalid"})
     assert result.status == 1 and "nowhere.invalid" in result.reason
 
 
-def test_a_secret_is_in_no_message(solo: Solo, act: Callable[..., Result]) -> None:
-    forbid_everything(solo)
+def test_a_secret_is_in_no_message(single_node: SingleNode, act: Callable[..., Result]) -> None:
+    forbid_everything(single_node)
     result = act("start", environ={"HA_debug": "1"})
-    credentials = solo.ec2.credentials(solo.instance_id)
+    credentials = single_node.ec2.credentials(single_node.instance_id)
     for secret in ("SecretAccessKey", "Token"):
         assert credentials[secret] not in result.stderr + result.stdout
 
 
 @pytest.mark.parametrize("module", ["boto3", "pyroute2"])
 def test_a_library_that_is_missing_is_named(
-    solo: Solo, act: Callable[..., Result], module: str, tmp_path_factory: pytest.TempPathFactory
+    single_node: SingleNode, act: Callable[..., Result], module: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from vpclab.solo import CHECKOUT
+    from vpclab.checkout import CHECKOUT
 
     assert act("start").status == 0
     broken = tmp_path_factory.mktemp("broken")

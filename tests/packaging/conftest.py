@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ocf_aws import __version__
-from vpclab.clone import Clone
-from vpclab.package import build
+from vpclab.checkout import build
+from vpclab.hosts.clone import Clone
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from conftest import load_agent
-from vpclab.clone import run
-from vpclab.solo import CHECKOUT
+from vpclab.checkout import CHECKOUT
+from vpclab.command import run
 
 AGENTS = sorted(path.name for path in (CHECKOUT / "agents").iterdir() if path.is_file())
 

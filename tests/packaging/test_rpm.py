@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vpclab.clone import Clone, run
-from vpclab.solo import CHECKOUT
+from vpclab.checkout import CHECKOUT
+from vpclab.command import run
+from vpclab.hosts.clone import Clone
 
 AGENTS = sorted(path.name for path in (CHECKOUT / "agents").iterdir() if path.is_file())
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ocf_aws import __version__
-from vpclab.agreement import wait_served_by
-from vpclab.instance import Instance
+from vpclab.client.consensus import wait_served_by
+from vpclab.hosts.instance import Instance
 from vpclab.lab import Lab
 from vpclab.waiting import wait_until
 

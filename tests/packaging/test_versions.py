@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from ocf_aws import __version__
-from vpclab.clone import run
-from vpclab.solo import CHECKOUT
+from vpclab.checkout import CHECKOUT
+from vpclab.command import run
 
 
 def test_the_newest_version_in_the_changelog_is_the_librarys() -> None:

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from vpclab.checkout import CHECKOUT
 from vpclab.ec2 import effects
+from vpclab.hosts.pci_hotplug import PciHotplug
+from vpclab.hosts.single_node import PYTHON, Result, SingleNode
 from vpclab.plan import ONE_ZONE
-from vpclab.slots import Slots
-from vpclab.solo import CHECKOUT, PYTHON, Result, Solo
 
 IPV4 = ["10.0.1.50", "10.0.1.51", "10.0.1.52"]
 IPV6 = "2001:db8:100:1::50"
@@ -38,25 +39,25 @@ def snapshot() -> list[str]:
 class Resource:
     """A resource of the agent for an ENI with three IPv4 addresses, an IPv6 one and a delegated prefix."""
 
-    def __init__(self, solo: Solo, slots: Slots, **parameters: str):
-        self.solo, self.slots = solo, slots
-        self.ec2 = solo.ec2
-        self.operator = solo.ec2.operator()
+    def __init__(self, single_node: SingleNode, hotplug: PciHotplug, **parameters: str):
+        self.single_node, self.hotplug = single_node, hotplug
+        self.ec2 = single_node.ec2
+        self.operator = single_node.ec2.operator()
         self.id = self.operator.create_network_interface(
-            SubnetId=solo.vpc.subnets["a"],
+            SubnetId=single_node.vpc.subnets["a"],
             PrivateIpAddresses=[{"PrivateIpAddress": a, "Primary": a == IPV4[0]} for a in IPV4],
             Ipv6Addresses=[{"Ipv6Address": IPV6}],
         )["NetworkInterface"]["NetworkInterfaceId"]
         self.operator.assign_private_ip_addresses(NetworkInterfaceId=self.id, Ipv4Prefixes=[PREFIX])
         self.parameters = {"eni_id": self.id, **parameters}
-        self.state = solo.directory / "state"
+        self.state = single_node.directory / "state"
         self.environ = {"HA_RSCTMP": str(self.state)}
-        solo.ec2.calls.clear()
+        single_node.ec2.calls.clear()
 
     def __call__(self, action: str, **how: Any) -> Result:
         parameters = {**self.parameters, **how.pop("parameters", {})}
         environ = {**self.environ, **how.pop("environ", {})}
-        return self.solo.run("aws-eni-move", action, parameters, environ=environ, **how)
+        return self.single_node.run("aws-eni-move", action, parameters, environ=environ, **how)
 
     def monitor(self, **how: Any) -> Result:
         return self("monitor", interval=10, **how)
@@ -73,7 +74,7 @@ class Resource:
 
     def attach(self, host: str, index: int = 1) -> str:
         answer = self.operator.attach_network_interface(
-            NetworkInterfaceId=self.id, InstanceId=self.solo.hosts[host], DeviceIndex=index
+            NetworkInterfaceId=self.id, InstanceId=self.single_node.hosts[host], DeviceIndex=index
         )
         return str(answer["AttachmentId"])
 
@@ -86,11 +87,11 @@ class Resource:
 def resource(in_sandbox: None, tmp_path: Path) -> Iterator[Resource]:
     # Link-local addresses come some time after a link is up, in the middle of a comparison.
     subprocess.run(["sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1"], check=True)
-    with Solo(tmp_path, ONE_ZONE) as solo:
+    with SingleNode(tmp_path, ONE_ZONE) as single_node:
         ip("address add 10.0.1.11/24 dev ens5")
-        slots = Slots(solo)
-        yield Resource(solo, slots)
-        slots.close()
+        hotplug = PciHotplug(single_node)
+        yield Resource(single_node, hotplug)
+        hotplug.close()
         for family in ("", "-6 "):
             subprocess.run(f"ip {family}rule flush protocol 203", shell=True, check=True)
 
@@ -105,8 +106,8 @@ def test_start_brings_the_eni_here_with_all_its_addresses_and_stop_leaves_nothin
     assert resource.monitor().status == 7
     started = resource("start")
     assert started.status == 0, started.stderr
-    assert resource.holder == resource.solo.instance_id
-    assert {f"{address}/32" for address in IPV4} | {f"{IPV6}/128"} <= resource.solo.addresses()
+    assert resource.holder == resource.single_node.instance_id
+    assert {f"{address}/32" for address in IPV4} | {f"{IPV6}/128"} <= resource.single_node.addresses()
     assert resource.monitor().status == resource("monitor", level=10).status == 0
     stopped = resource("stop")
     assert stopped.status == 0, stopped.stderr
@@ -131,7 +132,7 @@ def test_a_start_looks_at_the_eni_once_before_it_acts(resource: Resource) -> Non
 def test_monitor_at_level_0_asks_neither_ec2_nor_imds(resource: Resource) -> None:
     resource("start")
     resource.ec2.calls.clear()
-    resource.solo.imds.dead.add(resource.solo.instance_id)
+    resource.single_node.imds.dead.add(resource.single_node.instance_id)
     monitored = resource.monitor()
     assert monitored.status == 0 and monitored.seconds < 0.5 and not resource.ec2.calls
 
@@ -160,7 +161,7 @@ def test_an_eni_that_is_detached_behind_the_clusters_back_is_not_running_and_com
 
 def test_monitor_at_level_10_believes_ec2_where_it_contradicts_the_kernel(resource: Resource) -> None:
     resource("start")
-    resource.solo.ec2.on_change = lambda: None
+    resource.single_node.ec2.on_change = lambda: None
     resource.detach()
     assert resource.monitor().status == 0
     monitored = resource.monitor(level=10)
@@ -171,7 +172,7 @@ def test_monitor_at_level_10_believes_ec2_where_it_contradicts_the_kernel(resour
 
 def test_two_resources_on_one_instance_do_not_meddle(resource: Resource) -> None:
     ip("address add 10.0.1.200/32 dev lo")
-    subnet = resource.solo.vpc.subnets["a"]
+    subnet = resource.single_node.vpc.subnets["a"]
     other = resource.operator.create_network_interface(SubnetId=subnet, PrivateIpAddress="10.0.1.60")
     second = {"eni_id": other["NetworkInterface"]["NetworkInterfaceId"]}
     resource("start")
@@ -189,10 +190,12 @@ def test_two_resources_on_one_instance_do_not_meddle(resource: Resource) -> None
 
 def test_only_the_addresses_named_are_configured(resource: Resource) -> None:
     assert resource("start", parameters={"addresses": f"{IPV4[0]}, {IPV6}"}).status == 0
-    assert f"{IPV4[1]}/32" not in resource.solo.addresses() and f"{IPV6}/128" in resource.solo.addresses()
+    assert f"{IPV4[1]}/32" not in resource.single_node.addresses() and f"{IPV6}/128" in resource.single_node.addresses()
     assert PREFIX not in ip("rule")
     assert resource("reload-agent", parameters={"addresses": IPV4[1]}).status == 0
-    assert f"{IPV4[0]}/32" not in resource.solo.addresses() and f"{IPV4[1]}/32" in resource.solo.addresses()
+    assert (
+        f"{IPV4[0]}/32" not in resource.single_node.addresses() and f"{IPV4[1]}/32" in resource.single_node.addresses()
+    )
 
 
 def test_an_address_that_the_eni_does_not_have_is_refused_before_anything_is_touched(resource: Resource) -> None:
@@ -208,7 +211,7 @@ def test_mtu_table_and_index_are_as_given_and_stop_restores_the_mtu(resource: Re
     assert resource.monitor(parameters=wanted).status == 0
     assert resource("stop", parameters=wanted).status == 0
     assert "mtu 9001" in ip("link show ens7") and "4711" not in ip("rule")
-    assert resource.holder == resource.solo.instance_id
+    assert resource.holder == resource.single_node.instance_id
     assert resource.monitor(parameters=wanted).status == 7
 
 
@@ -266,13 +269,13 @@ def refused(resource: Resource, words: str, status: int = 2, **parameters: str) 
 
 
 def test_an_eni_of_another_zone_is_refused(resource: Resource) -> None:
-    subnet = resource.solo.vpc.subnets["b"]
+    subnet = resource.single_node.vpc.subnets["b"]
     other = resource.operator.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
     refused(resource, "availability zone", eni_id=other)
 
 
 def test_a_primary_eni_is_refused(resource: Resource) -> None:
-    refused(resource, "primary ENI", eni_id=resource.solo.primary_eni("node2"))
+    refused(resource, "primary ENI", eni_id=resource.single_node.primary_eni("node2"))
 
 
 def test_an_eni_that_was_deleted_is_refused(resource: Resource) -> None:
@@ -286,9 +289,13 @@ def test_an_eni_that_was_deleted_is_refused(resource: Resource) -> None:
 
 def test_a_node_that_is_full_is_refused_before_the_holder_loses_it(resource: Resource) -> None:
     for index in (1, 2):
-        other = resource.operator.create_network_interface(SubnetId=resource.solo.vpc.subnets["a"])["NetworkInterface"]
+        other = resource.operator.create_network_interface(SubnetId=resource.single_node.vpc.subnets["a"])[
+            "NetworkInterface"
+        ]
         resource.operator.attach_network_interface(
-            NetworkInterfaceId=other["NetworkInterfaceId"], InstanceId=resource.solo.instance_id, DeviceIndex=index
+            NetworkInterfaceId=other["NetworkInterfaceId"],
+            InstanceId=resource.single_node.instance_id,
+            DeviceIndex=index,
         )
     resource.attach("node2")
     refused(resource, "does not fit")
@@ -298,7 +305,7 @@ def test_a_node_that_may_not_attach_is_refused_before_the_holder_loses_it(resour
     resource.attach("node2")
     allowed = ["ec2:Describe*", "ec2:DetachNetworkInterface"]
     statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
-    resource.ec2.allow(resource.solo.instance_id, {"Version": "2012-10-17", "Statement": [statement]})
+    resource.ec2.allow(resource.single_node.instance_id, {"Version": "2012-10-17", "Statement": [statement]})
     refused(resource, "ec2:AttachNetworkInterface", status=4)
 
 
@@ -306,7 +313,7 @@ def test_validation_at_level_10_passes_where_a_start_would(resource: Resource) -
     resource.attach("node2")
     result = resource("validate-all", level=10)
     assert result.status == 0, result.reason
-    assert resource.holder == resource.solo.hosts["node2"]
+    assert resource.holder == resource.single_node.hosts["node2"]
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------
@@ -321,26 +328,26 @@ def test_stop_takes_the_addresses_off_whatever_is_dead(resource: Resource, dead:
     elif dead == "EC2 hanging":
         resource.ec2.faults.add(effect=effects.Hang())
     elif dead == "IMDS":
-        resource.solo.imds.dead.add(resource.solo.instance_id)
+        resource.single_node.imds.dead.add(resource.single_node.instance_id)
     else:
-        broken = resource.solo.directory / "broken"
+        broken = resource.single_node.directory / "broken"
         broken.mkdir()
         (broken / "boto3.py").write_text("raise ImportError('no boto3 here')\n")
         environ["PYTHONPATH"] = f"{broken}:{CHECKOUT / 'lib'}"
     stopped = resource("stop", environ=environ, timeout=20)
     assert stopped.status == 0 and "was not detached" in stopped.stderr
-    assert not resource.solo.addresses() & {f"{address}/32" for address in IPV4}
+    assert not resource.single_node.addresses() & {f"{address}/32" for address in IPV4}
     assert "proto 203" not in ip("rule") + ip("route show table all")
     assert "state DOWN" in ip("link show ens6")
     assert resource.monitor().status == 7
-    assert resource.holder == resource.solo.instance_id
+    assert resource.holder == resource.single_node.instance_id
 
 
 def test_stop_finds_what_is_its_own_without_what_start_kept(resource: Resource) -> None:
     before = snapshot()
     resource("start")
     resource.memory.unlink()
-    resource.solo.imds.dead.add(resource.solo.instance_id)
+    resource.single_node.imds.dead.add(resource.single_node.instance_id)
     assert resource.monitor().status == 0
     stopped = resource("stop", parameters={"detach_on_stop": "false"})
     assert stopped.status == 0, stopped.stderr
@@ -356,7 +363,7 @@ def test_a_probe_without_memory_believes_imds_about_an_eni_that_came_with_the_bo
     probed = resource("monitor")
     assert probed.status == 1 and "missing" in probed.reason
     assert resource("stop").status == 0
-    assert f"{IPV4[0]}/24" not in resource.solo.addresses()
+    assert f"{IPV4[0]}/24" not in resource.single_node.addresses()
 
 
 def test_what_start_keeps_is_for_root_alone(resource: Resource) -> None:
@@ -369,7 +376,7 @@ def test_what_start_keeps_is_for_root_alone(resource: Resource) -> None:
 
 
 def test_start_fails_softly_where_the_kernel_never_shows_the_link(resource: Resource) -> None:
-    resource.slots.is_stuck = True
+    resource.hotplug.is_stuck = True
     started = resource("start", timeout=5)
     assert started.status == 1 and "the kernel shows no link" in started.reason
     assert resource("stop").status == 0
@@ -377,7 +384,7 @@ def test_start_fails_softly_where_the_kernel_never_shows_the_link(resource: Reso
 
 
 def test_imds_may_lag_behind_the_attachment(resource: Resource) -> None:
-    resource.solo.imds.lag(resource.solo.instance_id, 60)
+    resource.single_node.imds.lag(resource.single_node.instance_id, 60)
     resource.ec2.lag = 60
     assert resource("start").status == 0
     assert resource.monitor().status == 0
@@ -401,7 +408,7 @@ def test_an_action_that_is_killed_at_any_moment_leaves_what_the_next_ones_can_ti
         kill(resource, action, step / 8)
         assert resource("monitor").status in (0, 1, 7)
         assert resource("stop").status == 0
-        if resource.holder == resource.solo.instance_id:
+        if resource.holder == resource.single_node.instance_id:
             # Killed before anything could be remembered, or with the detach on its way.
             resource.detach()
         assert snapshot() == before, step
@@ -414,7 +421,7 @@ def kill(resource: Resource, action: str, seconds: float) -> None:
         [PYTHON, "-B", str(CHECKOUT / "agents/aws-eni-move"), action],
         env={
             "PYTHONPATH": str(CHECKOUT / "lib"),
-            "AWS_CA_BUNDLE": str(resource.solo.ca),
+            "AWS_CA_BUNDLE": str(resource.single_node.ca),
             **environ,
             **resource.environ,
         },

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from vpclab.checkout import CHECKOUT
 from vpclab.ec2 import effects
-from vpclab.solo import CHECKOUT, PYTHON, Result, Solo
+from vpclab.hosts.single_node import PYTHON, Result, SingleNode
 
 IP = "192.168.10.10"
 CIDR = f"{IP}/32"
@@ -20,29 +21,29 @@ IPV6_CIDR = "fd00:10::10/128"
 class Resource:
     """A resource of the agent, by its parameters."""
 
-    def __init__(self, solo: Solo, **parameters: str):
-        self.solo = solo
-        self.tables = dict(solo.vpc.route_tables)
+    def __init__(self, single_node: SingleNode, **parameters: str):
+        self.single_node = single_node
+        self.tables = dict(single_node.vpc.route_tables)
         self.parameters = {"ip": IP, "routing_table": ",".join(self.tables.values()), **parameters}
 
     def __call__(self, action: str, **how: Any) -> Result:
         parameters = {**self.parameters, **how.pop("parameters", {})}
-        return self.solo.run("aws-overlay-ip", action, parameters, **how)
+        return self.single_node.run("aws-overlay-ip", action, parameters, **how)
 
     def monitor(self, **how: Any) -> Result:
         return self("monitor", interval=10, **how)
 
     def holders(self, destination: str = CIDR) -> set[str | None]:
-        return {self.solo.holder(name, destination) for name in self.tables}
+        return {self.single_node.holder(name, destination) for name in self.tables}
 
 
 @pytest.fixture
-def resource(solo: Solo) -> Resource:
+def resource(single_node: SingleNode) -> Resource:
     """A resource whose address has an entry in all three route tables, pointing to node2, as before a failover."""
-    solo.disable_source_dest_check()
-    for table in solo.vpc.route_tables:
-        solo.create_route(table, CIDR, solo.primary_eni("node2"))
-    return Resource(solo)
+    single_node.disable_source_dest_check()
+    for table in single_node.vpc.route_tables:
+        single_node.create_route(table, CIDR, single_node.primary_eni("node2"))
+    return Resource(single_node)
 
 
 # --- the life of a resource -------------------------------------------------------------------------------------------
@@ -50,20 +51,20 @@ def resource(solo: Solo) -> Resource:
 
 def test_start_puts_the_address_here_and_all_tables_point_to_it(resource: Resource) -> None:
     assert resource("start").status == 0
-    assert CIDR in resource.solo.addresses()
-    assert resource.holders() == {resource.solo.eni}
+    assert CIDR in resource.single_node.addresses()
+    assert resource.holders() == {resource.single_node.eni}
     assert resource.monitor().status == 0
     assert resource("monitor", level=10).status == 0
 
 
 def test_stop_takes_the_address_away_and_leaves_the_entries_alone(resource: Resource) -> None:
     resource("start")
-    resource.solo.ec2.calls.clear()
+    resource.single_node.ec2.calls.clear()
     assert resource("stop").status == 0
-    assert CIDR not in resource.solo.addresses()
+    assert CIDR not in resource.single_node.addresses()
     assert resource.monitor().status == 7
-    assert resource.holders() == {resource.solo.eni}
-    assert not resource.solo.ec2.calls
+    assert resource.holders() == {resource.single_node.eni}
+    assert not resource.single_node.ec2.calls
 
 
 def test_start_and_stop_may_be_repeated(resource: Resource) -> None:
@@ -72,7 +73,7 @@ def test_start_and_stop_may_be_repeated(resource: Resource) -> None:
 
 def test_a_start_asks_once_for_all_tables_and_writes_only_what_is_wrong(resource: Resource) -> None:
     resource("start")
-    calls = resource.solo.ec2.calls
+    calls = resource.single_node.ec2.calls
     assert len(calls.named("DescribeRouteTables")) == 2  # once to look, once to read back
     assert len(calls.named("ReplaceRoute")) == 3
     calls.clear()
@@ -85,25 +86,25 @@ def test_the_address_is_here_before_any_table_is_written(resource: Resource) -> 
     seen = []
 
     def look() -> None:
-        seen.append(CIDR in resource.solo.addresses())
+        seen.append(CIDR in resource.single_node.addresses())
 
-    resource.solo.ec2.on_change = look
+    resource.single_node.ec2.on_change = look
     resource("start")
     assert seen and all(seen)
 
 
 def test_ipv4_and_ipv6_addresses_live_side_by_side(resource: Resource) -> None:
-    six = Resource(resource.solo, ip=IPV6_CIDR)
+    six = Resource(resource.single_node, ip=IPV6_CIDR)
     assert resource("start").status == six("start").status == 0
-    assert {CIDR, IPV6_CIDR} <= resource.solo.addresses()
-    assert resource.holders() == six.holders(IPV6_CIDR) == {resource.solo.eni}
+    assert {CIDR, IPV6_CIDR} <= resource.single_node.addresses()
+    assert resource.holders() == six.holders(IPV6_CIDR) == {resource.single_node.eni}
     assert six("stop").status == 0
-    assert CIDR in resource.solo.addresses() and IPV6_CIDR not in resource.solo.addresses()
+    assert CIDR in resource.single_node.addresses() and IPV6_CIDR not in resource.single_node.addresses()
     assert resource.monitor().status == 0 and six.monitor().status == 7
 
 
 def test_an_ipv6_address_is_used_at_once_and_never_as_a_source_by_itself(resource: Resource) -> None:
-    Resource(resource.solo, ip=IPV6_CIDR)("start")
+    Resource(resource.single_node, ip=IPV6_CIDR)("start")
     shown = subprocess.run(["ip", "-6", "addr", "show", "dev", "ens5"], capture_output=True, text=True).stdout
     line = next(line for line in shown.splitlines() if IPV6_CIDR in line)
     assert "nodad" in line and "deprecated" in line and "tentative" not in line
@@ -122,23 +123,23 @@ def test_the_label_stands_beside_the_address(resource: Resource) -> None:
 
 def test_the_address_may_be_on_the_loopback_interface(resource: Resource) -> None:
     assert resource("start", parameters={"interface": "lo"}).status == 0
-    assert resource.holders() == {resource.solo.eni}
+    assert resource.holders() == {resource.single_node.eni}
     assert resource.monitor(parameters={"interface": "lo"}).status == 0
     assert resource("stop", parameters={"interface": "lo"}).status == 0
 
 
 def test_cloudtrail_can_tell_the_resource_that_moved_a_route(resource: Resource) -> None:
     resource("start")
-    for call in resource.solo.ec2.calls.by(resource.solo.instance_id):
+    for call in resource.single_node.ec2.calls.by(resource.single_node.instance_id):
         assert "ocf-aws/" in call.user_agent and "aws-overlay-ip/rsc_ip" in call.user_agent
 
 
 def test_reload_moves_the_entries_of_a_table_that_was_added(resource: Resource) -> None:
     one = {"routing_table": resource.tables["a"]}
     resource("start", parameters=one)
-    assert resource.solo.holder("b", CIDR) != resource.solo.eni
+    assert resource.single_node.holder("b", CIDR) != resource.single_node.eni
     assert resource("reload-agent").status == 0
-    assert resource.holders() == {resource.solo.eni}
+    assert resource.holders() == {resource.single_node.eni}
 
 
 # --- which tables, by whose rights ------------------------------------------------------------------------------------
@@ -146,10 +147,10 @@ def test_reload_moves_the_entries_of_a_table_that_was_added(resource: Resource) 
 
 def test_tables_may_be_selected_by_a_tag(resource: Resource) -> None:
     tables = [resource.tables["a"], resource.tables["b"]]
-    resource.solo.ec2.operator().create_tags(Resources=tables, Tags=[{"Key": "Cluster", "Value": "hana"}])
+    resource.single_node.ec2.operator().create_tags(Resources=tables, Tags=[{"Key": "Cluster", "Value": "hana"}])
     assert resource("start", parameters={"routing_table": "tag:Cluster=hana"}).status == 0
-    assert resource.solo.holder("a", CIDR) == resource.solo.holder("b", CIDR) == resource.solo.eni
-    assert resource.solo.holder("clients", CIDR) != resource.solo.eni
+    assert resource.single_node.holder("a", CIDR) == resource.single_node.holder("b", CIDR) == resource.single_node.eni
+    assert resource.single_node.holder("clients", CIDR) != resource.single_node.eni
 
 
 def test_a_tag_that_selects_nothing_is_an_error_that_names_it(resource: Resource) -> None:
@@ -159,23 +160,23 @@ def test_a_tag_that_selects_nothing_is_an_error_that_names_it(resource: Resource
 
 def test_a_shared_vpc_is_reached_by_one_assumed_role(resource: Resource) -> None:
     role = "arn:aws:iam::123456789012:role/route-tables"
-    resource.solo.ec2.share(resource.tables.values(), role)
+    resource.single_node.ec2.share(resource.tables.values(), role)
     result = resource("start")
     assert result.status == 2 and "does not exist" in result.reason
-    resource.solo.ec2.calls.clear()
+    resource.single_node.ec2.calls.clear()
     assert resource("start", parameters={"routing_table_role": role}).status == 0
-    assert len(resource.solo.ec2.calls.named("AssumeRole")) == 1
+    assert len(resource.single_node.ec2.calls.named("AssumeRole")) == 1
     assert resource.monitor(parameters={"routing_table_role": role}).status == 0
 
 
 def test_a_missing_entry_is_created_in_each_table_that_lacks_it(resource: Resource) -> None:
-    new = Resource(resource.solo, ip="192.168.10.11")
+    new = Resource(resource.single_node, ip="192.168.10.11")
     assert new("start").status == 0
-    assert new.holders("192.168.10.11/32") == {resource.solo.eni}
+    assert new.holders("192.168.10.11/32") == {resource.single_node.eni}
 
 
 def test_a_missing_entry_is_reported_where_it_must_not_be_created(resource: Resource) -> None:
-    new = Resource(resource.solo, ip="192.168.10.11", create_route="false")
+    new = Resource(resource.single_node, ip="192.168.10.11", create_route="false")
     result = new("start")
     assert result.status == 2 and "create_route=false" in result.reason
     for table_id in resource.tables.values():
@@ -183,10 +184,10 @@ def test_a_missing_entry_is_reported_where_it_must_not_be_created(resource: Reso
 
 
 def test_stop_deletes_the_entries_that_point_here_where_it_is_to(resource: Resource) -> None:
-    deleting = Resource(resource.solo, delete_route_on_stop="true", ip="192.168.10.12")
+    deleting = Resource(resource.single_node, delete_route_on_stop="true", ip="192.168.10.12")
     deleting("start")
-    other = resource.solo.primary_eni("node2")
-    resource.solo.ec2.operator().replace_route(
+    other = resource.single_node.primary_eni("node2")
+    resource.single_node.ec2.operator().replace_route(
         RouteTableId=resource.tables["b"], DestinationCidrBlock="192.168.10.12/32", NetworkInterfaceId=other
     )
     assert deleting("stop").status == 0
@@ -200,7 +201,7 @@ MINIMAL = {
 
 
 def test_the_two_rights_of_the_vendors_guides_are_enough(resource: Resource) -> None:
-    resource.solo.ec2.allow(resource.solo.instance_id, MINIMAL)
+    resource.single_node.ec2.allow(resource.single_node.instance_id, MINIMAL)
     result = resource("start")
     assert result.status == 0
     assert result.stderr.count("ec2:DescribeNetworkInterfaces") >= 1
@@ -210,8 +211,8 @@ def test_the_two_rights_of_the_vendors_guides_are_enough(resource: Resource) -> 
 
 
 def test_a_missing_entry_without_the_right_to_create_it_says_what_to_do(resource: Resource) -> None:
-    resource.solo.ec2.allow(resource.solo.instance_id, MINIMAL)
-    result = Resource(resource.solo, ip="192.168.10.11")("start")
+    resource.single_node.ec2.allow(resource.single_node.instance_id, MINIMAL)
+    result = Resource(resource.single_node, ip="192.168.10.11")("start")
     assert result.status == 4
     assert (
         "has no entry: create it once, or allow ec2:CreateRoute" in result.reason
@@ -224,13 +225,13 @@ def test_a_missing_entry_without_the_right_to_create_it_says_what_to_do(resource
 
 def test_a_stolen_entry_names_its_holder(resource: Resource) -> None:
     resource("start")
-    thief = resource.solo.primary_eni("node2")
-    resource.solo.ec2.operator().replace_route(
+    thief = resource.single_node.primary_eni("node2")
+    resource.single_node.ec2.operator().replace_route(
         RouteTableId=resource.tables["b"], DestinationCidrBlock=CIDR, NetworkInterfaceId=thief
     )
     result = resource.monitor()
     assert result.status == 1
-    assert thief in result.reason and resource.solo.hosts["node2"] in result.reason
+    assert thief in result.reason and resource.single_node.hosts["node2"] in result.reason
     assert resource.tables["b"] in result.reason and resource.tables["a"] not in result.reason
     assert resource("monitor").status == 1
     assert resource.monitor(parameters={"monapi": "false"}).status == 0
@@ -239,14 +240,14 @@ def test_a_stolen_entry_names_its_holder(resource: Resource) -> None:
 
 def test_a_missing_entry_fails_the_monitor(resource: Resource) -> None:
     resource("start")
-    resource.solo.ec2.operator().delete_route(RouteTableId=resource.tables["a"], DestinationCidrBlock=CIDR)
+    resource.single_node.ec2.operator().delete_route(RouteTableId=resource.tables["a"], DestinationCidrBlock=CIDR)
     result = resource.monitor()
     assert result.status == 1 and "has no entry" in result.reason
 
 
 def test_a_blackhole_fails_the_monitor_and_is_taken_over_by_a_start(resource: Resource) -> None:
-    operator = resource.solo.ec2.operator()
-    spare = operator.create_network_interface(SubnetId=resource.solo.vpc.subnets["a"])["NetworkInterface"]
+    operator = resource.single_node.ec2.operator()
+    spare = operator.create_network_interface(SubnetId=resource.single_node.vpc.subnets["a"])["NetworkInterface"]
     resource("start")
     operator.replace_route(
         RouteTableId=resource.tables["a"],
@@ -261,10 +262,12 @@ def test_a_blackhole_fails_the_monitor_and_is_taken_over_by_a_start(resource: Re
 
 
 def test_another_eni_of_the_same_instance_is_not_here(resource: Resource) -> None:
-    operator = resource.solo.ec2.operator()
-    second = operator.create_network_interface(SubnetId=resource.solo.vpc.subnets["a"])["NetworkInterface"]
+    operator = resource.single_node.ec2.operator()
+    second = operator.create_network_interface(SubnetId=resource.single_node.vpc.subnets["a"])["NetworkInterface"]
     second_id = second["NetworkInterfaceId"]
-    operator.attach_network_interface(NetworkInterfaceId=second_id, InstanceId=resource.solo.instance_id, DeviceIndex=1)
+    operator.attach_network_interface(
+        NetworkInterfaceId=second_id, InstanceId=resource.single_node.instance_id, DeviceIndex=1
+    )
     resource("start")
     operator.replace_route(RouteTableId=resource.tables["a"], DestinationCidrBlock=CIDR, NetworkInterfaceId=second_id)
     result = resource.monitor()
@@ -273,8 +276,8 @@ def test_another_eni_of_the_same_instance_is_not_here(resource: Resource) -> Non
 
 def test_an_entry_that_aws_propagates_is_a_conflict_and_not_overwritten(resource: Resource) -> None:
     ip = "192.168.10.13"
-    resource.solo.ec2.propagate(resource.tables["a"], f"{ip}/32", "vgw-0123456789abcdef0")
-    result = Resource(resource.solo, ip=ip)("start")
+    resource.single_node.ec2.propagate(resource.tables["a"], f"{ip}/32", "vgw-0123456789abcdef0")
+    result = Resource(resource.single_node, ip=ip)("start")
     assert result.status == 2
     assert "AWS keeps" in result.reason and "vgw-0123456789abcdef0" in result.reason
 
@@ -297,33 +300,33 @@ def test_a_table_that_is_gone_or_hidden_is_warned_of_and_fails_no_monitor(resour
 
 def test_a_monitor_only_reads(resource: Resource) -> None:
     resource("start")
-    resource.solo.ec2.calls.clear()
+    resource.single_node.ec2.calls.clear()
     for how in ({"interval": 10}, {}, {"level": 10}):
         resource("monitor", **how)
-    assert {call.action for call in resource.solo.ec2.calls} == {"DescribeRouteTables"}
+    assert {call.action for call in resource.single_node.ec2.calls} == {"DescribeRouteTables"}
 
 
 # --- the source/destination check -------------------------------------------------------------------------------------
 
 
-def test_a_node_with_the_source_destination_check_is_refused_before_anything_moves(solo: Solo) -> None:
-    for table in solo.vpc.route_tables:
-        solo.create_route(table, CIDR, solo.primary_eni("node2"))
-    result = Resource(solo)("start")
+def test_a_node_with_the_source_destination_check_is_refused_before_anything_moves(single_node: SingleNode) -> None:
+    for table in single_node.vpc.route_tables:
+        single_node.create_route(table, CIDR, single_node.primary_eni("node2"))
+    result = Resource(single_node)("start")
     assert result.status == 2
-    assert f"--network-interface-id {solo.eni} --no-source-dest-check" in result.reason
-    assert Resource(solo).holders() == {solo.primary_eni("node2")}
+    assert f"--network-interface-id {single_node.eni} --no-source-dest-check" in result.reason
+    assert Resource(single_node).holders() == {single_node.primary_eni("node2")}
 
 
-def test_the_source_destination_check_is_turned_off_where_that_is_wanted(solo: Solo) -> None:
-    result = Resource(solo, source_dest_check="disable")("start")
+def test_the_source_destination_check_is_turned_off_where_that_is_wanted(single_node: SingleNode) -> None:
+    result = Resource(single_node, source_dest_check="disable")("start")
     assert result.status == 0
-    assert solo.describe_eni(solo.eni)["SourceDestCheck"] is False
+    assert single_node.describe_eni(single_node.eni)["SourceDestCheck"] is False
 
 
-def test_the_source_destination_check_is_not_looked_at_where_that_is_wanted(solo: Solo) -> None:
-    assert Resource(solo, source_dest_check="ignore")("start").status == 0
-    assert not solo.ec2.calls.named("DescribeNetworkInterfaces")
+def test_the_source_destination_check_is_not_looked_at_where_that_is_wanted(single_node: SingleNode) -> None:
+    assert Resource(single_node, source_dest_check="ignore")("start").status == 0
+    assert not single_node.ec2.calls.named("DescribeNetworkInterfaces")
 
 
 # --- several tables, some of which fail -------------------------------------------------------------------------------
@@ -331,14 +334,18 @@ def test_the_source_destination_check_is_not_looked_at_where_that_is_wanted(solo
 
 def test_a_table_that_fails_does_not_stop_the_others_and_is_named(resource: Resource) -> None:
     refused = resource.tables["b"]
-    with resource.solo.ec2.faults.add(
+    with resource.single_node.ec2.faults.add(
         "ReplaceRoute", where={"RouteTableId": refused}, effect=effects.Error("InvalidParameterValue", 400, "No.")
     ):
         result = resource("start")
     assert result.status == 2
     assert refused in result.reason and "InvalidParameterValue" in result.reason and "request " in result.reason
     assert resource.tables["a"] not in result.reason
-    assert resource.solo.holder("a", CIDR) == resource.solo.holder("clients", CIDR) == resource.solo.eni
+    assert (
+        resource.single_node.holder("a", CIDR)
+        == resource.single_node.holder("clients", CIDR)
+        == resource.single_node.eni
+    )
 
 
 def test_a_table_that_does_not_exist_does_not_stop_the_others(resource: Resource) -> None:
@@ -346,17 +353,17 @@ def test_a_table_that_does_not_exist_does_not_stop_the_others(resource: Resource
     tables = f"{resource.parameters['routing_table']},{gone}"
     result = resource("start", parameters={"routing_table": tables})
     assert result.status == 2 and f"{gone}: does not exist" in result.reason
-    assert resource.holders() == {resource.solo.eni}
+    assert resource.holders() == {resource.single_node.eni}
 
 
 def test_an_entry_that_another_made_in_between_is_taken_over(resource: Resource) -> None:
-    new = Resource(resource.solo, ip="192.168.10.14")
-    resource.solo.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(2))
+    new = Resource(resource.single_node, ip="192.168.10.14")
+    resource.single_node.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(2))
     for table in resource.tables:
-        resource.solo.create_route(table, "192.168.10.14/32", resource.solo.primary_eni("node2"))
+        resource.single_node.create_route(table, "192.168.10.14/32", resource.single_node.primary_eni("node2"))
     assert new("start").status == 0
-    assert "RouteAlreadyExists" in {call.outcome for call in resource.solo.ec2.calls.named("CreateRoute")}
-    assert new.holders("192.168.10.14/32") == {resource.solo.eni}
+    assert "RouteAlreadyExists" in {call.outcome for call in resource.single_node.ec2.calls.named("CreateRoute")}
+    assert new.holders("192.168.10.14/32") == {resource.single_node.eni}
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------
@@ -391,7 +398,7 @@ def test_a_wrong_parameter_is_named_and_fatal(
 def test_a_stop_with_wrong_parameters_takes_away_what_can_be_named(resource: Resource) -> None:
     resource("start")
     assert resource("stop", parameters={"routing_table": "", "monapi": "perhaps"}).status == 0
-    assert CIDR not in resource.solo.addresses()
+    assert CIDR not in resource.single_node.addresses()
     assert resource("stop", parameters={"ip": "banana"}).status == 0
 
 
@@ -420,20 +427,20 @@ def test_a_profile_that_does_not_exist_is_named(resource: Resource) -> None:
 
 
 def test_without_imds_interface_region_and_profile_are_enough(resource: Resource) -> None:
-    solo = resource.solo
-    keys = solo.ec2.credentials(solo.instance_id)
-    credentials = solo.directory / "credentials"
+    single_node = resource.single_node
+    keys = single_node.ec2.credentials(single_node.instance_id)
+    credentials = single_node.directory / "credentials"
     credentials.write_text(
         f"[cluster]\naws_access_key_id={keys['AccessKeyId']}\naws_secret_access_key={keys['SecretAccessKey']}\n"
         f"aws_session_token={keys['Token']}\n"
     )
-    solo.imds.disabled.add(solo.instance_id)
+    single_node.imds.disabled.add(single_node.instance_id)
     how = {
         "parameters": {"interface": "ens5", "region": "eu-central-1", "profile": "cluster"},
         "environ": {"AWS_SHARED_CREDENTIALS_FILE": str(credentials)},
     }
     assert resource("start", **how).status == 0
-    assert resource.holders() == {solo.eni}
+    assert resource.holders() == {single_node.eni}
     result = resource.monitor(**how)
     assert result.status == 0 and "unknown" not in result.stderr
     result = resource("start")
@@ -444,16 +451,16 @@ def test_without_imds_interface_region_and_profile_are_enough(resource: Resource
 
 
 def test_validation_at_level_0_asks_nobody(resource: Resource) -> None:
-    resource.solo.imds.dead.add(resource.solo.instance_id)
+    resource.single_node.imds.dead.add(resource.single_node.instance_id)
     result = resource("validate-all")
     assert result.status == 0 and result.seconds < 1
-    assert not resource.solo.ec2.calls
+    assert not resource.single_node.ec2.calls
 
 
 def test_validation_at_level_10_changes_nothing(resource: Resource) -> None:
     holders = resource.holders()
     assert resource("validate-all", level=10).status == 0
-    assert resource.holders() == holders and CIDR not in resource.solo.addresses()
+    assert resource.holders() == holders and CIDR not in resource.single_node.addresses()
 
 
 def test_validation_finds_an_address_inside_the_vpc(resource: Resource) -> None:
@@ -464,7 +471,7 @@ def test_validation_finds_an_address_inside_the_vpc(resource: Resource) -> None:
 
 
 def test_validation_finds_a_table_of_another_vpc(resource: Resource) -> None:
-    operator = resource.solo.ec2.operator()
+    operator = resource.single_node.ec2.operator()
     other = operator.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     table = operator.create_route_table(VpcId=other)["RouteTable"]["RouteTableId"]
     result = resource("validate-all", level=10, parameters={"routing_table": table})
@@ -473,23 +480,23 @@ def test_validation_finds_a_table_of_another_vpc(resource: Resource) -> None:
 
 def test_validation_finds_a_missing_right(resource: Resource) -> None:
     policy = {"Statement": [{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}]}
-    resource.solo.ec2.allow(resource.solo.instance_id, policy)
+    resource.single_node.ec2.allow(resource.single_node.instance_id, policy)
     result = resource("validate-all", level=10)
     assert result.status == 4 and "allow ec2:ReplaceRoute" in result.reason
 
 
 def test_validation_finds_a_missing_right_to_delete(resource: Resource) -> None:
-    resource.solo.ec2.allow(resource.solo.instance_id, MINIMAL)
+    resource.single_node.ec2.allow(resource.single_node.instance_id, MINIMAL)
     holders = resource.holders()
     result = resource("validate-all", level=10, parameters={"delete_route_on_stop": "true"})
     assert result.status == 4 and "allow ec2:DeleteRoute" in result.reason
     assert resource.holders() == holders
 
 
-def test_validation_finds_the_source_destination_check(solo: Solo) -> None:
-    for table in solo.vpc.route_tables:
-        solo.create_route(table, CIDR, solo.eni)
-    result = Resource(solo)("validate-all", level=10)
+def test_validation_finds_the_source_destination_check(single_node: SingleNode) -> None:
+    for table in single_node.vpc.route_tables:
+        single_node.create_route(table, CIDR, single_node.eni)
+    result = Resource(single_node)("validate-all", level=10)
     assert result.status == 2 and "source/destination check" in result.reason
 
 

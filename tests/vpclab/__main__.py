@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from vpclab import demo, rehearsal
+from vpclab.demo import background_lab, demo
 
 
 def main() -> int:
@@ -26,12 +26,12 @@ def main() -> int:
     if arguments.command == "demo":
         return demo.run(arguments.pictures)
     if arguments.command == "up":
-        return rehearsal.up(arguments.host, arguments.one_zone)
+        return background_lab.up(arguments.host, arguments.one_zone)
     if arguments.command == "down":
-        return rehearsal.down()
+        return background_lab.down()
     if arguments.command == "serve":
-        return rehearsal.serve(arguments.one_zone)
-    rehearsal.shell(arguments.host)
+        return background_lab.serve(arguments.one_zone)
+    background_lab.shell(arguments.host)
 
 
 if __name__ == "__main__":

@@ -16,29 +16,30 @@ from pathlib import Path
 from threading import Lock
 from types import TracebackType
 
-from vpclab import client, sandbox
+from vpclab import sandbox
 from vpclab.authority import Authority
-from vpclab.clone import run
-from vpclab.cluster import Cluster
+from vpclab.checkout import CHECKOUT
+from vpclab.client import probe
+from vpclab.client.watch import Watch
+from vpclab.command import run
 from vpclab.ec2 import Ec2
-from vpclab.imds import Imds
-from vpclab.instance import Instance
-from vpclab.network import AWS_ADDRESS, AWS_NETNS, IMDS_ADDRESS, Network
+from vpclab.ec2.imds import Imds
+from vpclab.hosts.cluster import Cluster
+from vpclab.hosts.instance import Instance
+from vpclab.network.network import AWS_ADDRESS, AWS_NETNS, IMDS_ADDRESS, Network
+from vpclab.network.router import NETNS
 from vpclab.plan import DEFAULT, Plan, build_vpc, run_hosts
-from vpclab.router import NETNS
-from vpclab.solo import CHECKOUT
-from vpclab.watch import Watch
 
 _CA_BUNDLE = "/etc/ssl/certs/vpclab.pem"
 
-_CLIENT = "/usr/local/lib/vpclab/client.py"
-"""The client and responder, on each instance."""
+_PROBE = "/usr/local/lib/vpclab/probe.py"
+"""The program that probes and responds, on each instance."""
 
 _BOOT_SECONDS = 8.0
 """What an operating system takes from power to its services. Without it a fenced node would be back in the cluster before
 the other one has taken over, which no real one is."""
 
-_RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {_CLIENT} respond\n"
+_RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {_PROBE} respond\n"
 
 
 class Lab:
@@ -66,7 +67,7 @@ class Lab:
         self.instances: dict[str, Instance] = {}
         """All hosts of the plan by name; `nodes` and `client` are among them."""
 
-        self._following = Lock()
+        self._syncing = Lock()
         self._open = ExitStack()
 
     def __enter__(self) -> Lab:
@@ -101,7 +102,7 @@ class Lab:
 
     def watch(self, *addresses: str) -> Watch:
         """A client, on the instance `client`, that watches who answers at the addresses; a context manager."""
-        return Watch(self.client.popen, addresses, script=_CLIENT)
+        return Watch(self.client.popen, addresses, script=_PROBE)
 
     def primary_eni(self, name: str) -> str:
         """Id of the primary ENI of a host."""
@@ -160,14 +161,14 @@ class Lab:
         authority = Authority(self.plan.region)
         for name, instance_id in ids.items():
             self.instances[name] = instance = Instance(name, instance_id, self.network)
-            self._furnish(instance, authority)
+            self._write_settings(instance, authority)
         self.cluster = Cluster(list(self.nodes.values()), {"AWS_CA_BUNDLE": _CA_BUNDLE})
         for node in self.nodes.values():
             node.enable("responder", _RESPONDER)
             self._turn_off_source_dest_check(node)
         self._install_agents()
-        self._follow()
-        self.ec2.on_change = self._follow
+        self._sync_network()
+        self.ec2.on_change = self._sync_network
         self.ec2.power = _Power(self.instances)
         self.ec2.listen(sandbox.listen(AWS_NETNS, AWS_ADDRESS, 443), authority.context())
         self.imds = Imds(self.ec2)
@@ -177,9 +178,9 @@ class Lab:
             list(all_at_once.map(Instance.boot, self.instances.values()))
         self.cluster.wait_online()
 
-    def _follow(self) -> None:
+    def _sync_network(self) -> None:
         """Make the network equal to what EC2 says; one at a time, so that none is lost."""
-        with self._following:
+        with self._syncing:
             self.network.sync(self.ec2.vpc())
 
     def _close_instances(self) -> None:
@@ -187,7 +188,7 @@ class Lab:
             _, instance = self.instances.popitem()
             instance.close()
 
-    def _furnish(self, instance: Instance, authority: Authority) -> None:
+    def _write_settings(self, instance: Instance, authority: Authority) -> None:
         """Tell an instance the names of the others and of AWS, and whom to trust."""
         hosts = ["127.0.0.1 localhost", "::1 localhost"]
         hosts += [f"{host.address} {host.name}" for host in self.plan.hosts]
@@ -195,7 +196,7 @@ class Lab:
         instance.write("etc/hosts", "\n".join(hosts) + "\n")
         instance.write(_CA_BUNDLE, authority.pem)
         instance.write("etc/environment", f"AWS_CA_BUNDLE={_CA_BUNDLE}\n")
-        instance.write(_CLIENT, Path(client.__file__).read_text())
+        instance.write(_PROBE, Path(probe.__file__).read_text())
 
     def _turn_off_source_dest_check(self, node: Instance) -> None:
         """Prepare a node for an overlay IP, as the vendors' guides tell an administrator to."""

@@ -15,7 +15,7 @@ from ipaddress import (
 from moto.ec2.models.subnets import Subnet
 
 from vpclab.ec2.backend import Backend
-from vpclab.ec2.errors import Refusal
+from vpclab.ec2.errors import ApiError
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -25,16 +25,16 @@ _PREFIX_LENGTH = {4: 28, 6: 80}
 
 
 def subnet_block(subnet: Subnet, version: int) -> Network:
-    """The CIDR block of a subnet in one address family; raises Refusal if it has none."""
+    """The CIDR block of a subnet in one address family; raises ApiError if it has none."""
     if version == 4:
         return ip_network(subnet.cidr_block)
     for association in subnet.ipv6_cidr_block_associations.values():
         return ip_network(association["ipv6CidrBlock"])
-    raise Refusal("InvalidParameterValue", f"The subnet {subnet.id} has no IPv6 CIDR block.")
+    raise ApiError("InvalidParameterValue", f"The subnet {subnet.id} has no IPv6 CIDR block.")
 
 
 def free_addresses(backend: Backend, subnet: Subnet, version: int, count: int) -> list[str]:
-    """The lowest addresses of the subnet that no ENI has; raises Refusal if there are too few."""
+    """The lowest addresses of the subnet that no ENI has; raises ApiError if there are too few."""
     taken, block = _taken(backend), subnet_block(subnet, version)
     free: list[str] = []
     for address in block:
@@ -44,14 +44,14 @@ def free_addresses(backend: Backend, subnet: Subnet, version: int, count: int) -
             free.append(str(address))
     if len(free) == count:
         return free
-    raise Refusal(
+    raise ApiError(
         "InsufficientFreeAddressesInSubnet",
         f"The subnet {subnet.id} has not enough free addresses.",
     )
 
 
 def free_prefixes(backend: Backend, subnet: Subnet, version: int, count: int) -> list[str]:
-    """Prefixes of the subnet, from its end, that nothing overlaps; raises Refusal if there are too few."""
+    """Prefixes of the subnet, from its end, that nothing overlaps; raises ApiError if there are too few."""
     taken, block = _taken(backend), subnet_block(subnet, version)
     size = 2 ** (block.max_prefixlen - _PREFIX_LENGTH[version])
     free: list[str] = []
@@ -64,38 +64,38 @@ def free_prefixes(backend: Backend, subnet: Subnet, version: int, count: int) ->
                 free.append(str(prefix))
         start -= size
     if len(free) < count:
-        raise Refusal("InsufficientCidrBlocks", f"The subnet {subnet.id} has no free prefix.")
+        raise ApiError("InsufficientCidrBlocks", f"The subnet {subnet.id} has no free prefix.")
     return free
 
 
 def check_addresses(backend: Backend, subnet: Subnet, addresses: Iterable[str], version: int) -> None:
-    """Raise Refusal unless all addresses belong to the subnet and are free."""
+    """Raise ApiError unless all addresses belong to the subnet and are free."""
     taken, block = _taken(backend), subnet_block(subnet, version)
     for text in addresses:
         try:
             address = ip_address(text)
         except ValueError:
-            raise Refusal("InvalidParameterValue", f"Invalid IP address: [{text}]") from None
+            raise ApiError("InvalidParameterValue", f"Invalid IP address: [{text}]") from None
         if address not in block or _is_reserved(block, address):
-            raise Refusal(
+            raise ApiError(
                 "InvalidParameterValue",
                 f"Address {text} does not fall within the subnet's address range, " "or is reserved.",
             )
         if address in taken:
-            raise Refusal("InvalidIPAddress.InUse", f"Address {text} is in use.")
+            raise ApiError("InvalidIPAddress.InUse", f"Address {text} is in use.")
 
 
 def check_prefixes(backend: Backend, subnet: Subnet, prefixes: Iterable[str]) -> None:
-    """Raise Refusal unless all prefixes belong to the subnet and are free."""
+    """Raise ApiError unless all prefixes belong to the subnet and are free."""
     for text in prefixes:
         prefix = ip_network(text)
         block = subnet_block(subnet, prefix.version)
         if prefix.prefixlen != _PREFIX_LENGTH[prefix.version] or not prefix.subnet_of(block):  # type: ignore[arg-type]
-            raise Refusal("InvalidParameterValue", f"The prefix {text} is invalid.")
+            raise ApiError("InvalidParameterValue", f"The prefix {text} is invalid.")
         if any(prefix.overlaps(other) for other in _delegated(backend)) or any(
             a.version == prefix.version and a in prefix for a in _taken(backend)
         ):
-            raise Refusal("InvalidParameterValue", f"The prefix {text} is in use.")
+            raise ApiError("InvalidParameterValue", f"The prefix {text} is in use.")
 
 
 def _taken(backend: Backend) -> set[Address]:

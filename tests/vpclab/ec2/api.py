@@ -16,25 +16,25 @@ from moto.ec2.responses import EC2Response
 
 from vpclab.ec2.assignments import AssignmentCalls
 from vpclab.ec2.attachments import AttachmentCalls
-from vpclab.ec2.calls import Call, CallLog
-from vpclab.ec2.errors import Refusal, missing_parameter, to_xml
+from vpclab.ec2.call_log import Call, CallLog
+from vpclab.ec2.errors import ApiError, missing_parameter, to_xml
 from vpclab.ec2.faults import Faults
+from vpclab.ec2.http_server import Request, Response
 from vpclab.ec2.identity import Identities, Principal, Signature, read_signature
 from vpclab.ec2.ids import check_ids
 from vpclab.ec2.instances import InstanceCalls
 from vpclab.ec2.policy import Policy
 from vpclab.ec2.resources import Resource, resources_of
-from vpclab.ec2.routes import RouteCalls
+from vpclab.ec2.route_tables import RouteTableCalls
 from vpclab.ec2.state import State
-from vpclab.ec2.tokens import TokenCalls, encode_message
-from vpclab.web import Answer, Request
+from vpclab.ec2.sts import StsCalls, encode_message
 
 _log = logging.getLogger(__name__)
 
 _READING = ("Describe", "Get", "Search")
 
 
-class Ec2Calls(RouteCalls, AttachmentCalls, AssignmentCalls, InstanceCalls, EC2Response):
+class Ec2Calls(RouteTableCalls, AttachmentCalls, AssignmentCalls, InstanceCalls, EC2Response):
     """All EC2 calls: those that the lab answers, and moto's for the rest."""
 
 
@@ -50,7 +50,7 @@ class Api:
         self.policies: dict[str, Policy] = {}
         """What callers and roles may do, by instance id or role ARN; everything, if not here."""
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """The answer to a request to EC2 or STS."""
         exchange = _Exchange(self, request)
         try:
@@ -66,9 +66,9 @@ class Api:
                 answer = exchange.execute()
             exchange.record("ok")
             return answer
-        except Refusal as refusal:
-            exchange.record(refusal.code)
-            return exchange.refuse(refusal)
+        except ApiError as error:
+            exchange.record(error.code)
+            return exchange.error_response(error)
 
 
 class _Exchange:
@@ -89,27 +89,27 @@ class _Exchange:
         self.parameters: dict[str, Any] = {}
 
     def identify(self) -> None:
-        """Find out who calls which service; raises Refusal."""
+        """Find out who calls which service; raises ApiError."""
         headers = self._request.headers
         self.signature = read_signature(headers)
         self.principal = Principal(self.signature.access_key_id)
         self.service = self.signature.service
         self.principal = self._api.identities.require(self.signature.access_key_id, headers.get("X-Amz-Security-Token"))
         if self.service not in ("ec2", "sts"):
-            raise Refusal("InvalidAction", f"The lab has no {self.service}.")
+            raise ApiError("InvalidAction", f"The lab has no {self.service}.")
         # The global endpoint of STS takes signatures for us-east-1.
         if self.service == "ec2" and self.signature.region != self._api.state.region:
-            raise Refusal(
+            raise ApiError(
                 "AuthFailure",
                 f"Credential should be scoped to {self._api.state.region}.",
             )
 
     def parse(self) -> None:
-        """Read the action and its parameters; raises Refusal if they cannot be."""
-        self._calls = Ec2Calls() if self.service == "ec2" else TokenCalls()
+        """Read the action and its parameters; raises ApiError if they cannot be."""
+        self._calls = Ec2Calls() if self.service == "ec2" else StsCalls()
         self._calls.state = self._api.state
         self._calls.principal = self.principal
-        if isinstance(self._calls, TokenCalls):
+        if isinstance(self._calls, StsCalls):
             self._calls.identities = self._api.identities
         request = MotoRequest.from_primitives(
             self._request.method,
@@ -120,19 +120,19 @@ class _Exchange:
         try:
             self._calls.setup_class(request)
         except OperationNotFoundError as error:
-            raise Refusal("InvalidAction", str(error)) from error
+            raise ApiError("InvalidAction", str(error)) from error
         if not hasattr(self._calls, "params"):
-            raise Refusal("MissingAction", "The request names no action.")
+            raise ApiError("MissingAction", "The request names no action.")
         self.action, self.parameters = self._calls._get_action(), self._calls.params
         with self._api.state.view() as backend:
             self.resources = resources_of(self.action, self.parameters, backend)
 
-    def execute(self, lag: float = 0) -> Answer:
+    def execute(self, lag: float = 0) -> Response:
         """Do what the call asks, if the caller may; a describe answers as of `lag` seconds ago."""
         self._check()
         method = getattr(self._calls, camelcase_to_underscores(self.action), None)
         if method is None:
-            raise Refusal("InvalidAction", f"The lab does not know {self.action}.")
+            raise ApiError("InvalidAction", f"The lab does not know {self.action}.")
         reads = self.action.startswith(_READING) or self.service == "sts"
         state = self._api.state
         try:
@@ -142,16 +142,16 @@ class _Exchange:
                 result = method() or EmptyResult()
                 status, _, document = self._calls.serialized(result)
         except ServiceException as error:
-            raise Refusal(error.code, error.message) from error
+            raise ApiError(error.code, error.message) from error
         except NotImplementedError as error:
-            raise Refusal("UnsupportedOperation", str(error)) from error
-        except Refusal:
+            raise ApiError("UnsupportedOperation", str(error)) from error
+        except ApiError:
             raise
         except Exception as error:
             _log.exception("moto failed at %s", self.action)
-            raise Refusal("InternalError", "An internal error has occurred") from error
+            raise ApiError("InternalError", "An internal error has occurred") from error
         text = str(document).replace(">request-id<", f">{self._id}<")
-        return self._sign(Answer(status, text.encode(), "text/xml;charset=UTF-8"))
+        return self._sign(Response(status, text.encode(), "text/xml;charset=UTF-8"))
 
     def record(self, outcome: str) -> None:
         """Enter the call in the log; only the first record of a call counts."""
@@ -172,18 +172,18 @@ class _Exchange:
             )
         )
 
-    def refuse(self, refusal: Refusal) -> Answer:
+    def error_response(self, error: ApiError) -> Response:
         """The answer that says no."""
-        body = to_xml(refusal, self.service, self._id)
-        return self._sign(Answer(refusal.status, body, "text/xml;charset=UTF-8"))
+        body = to_xml(error, self.service, self._id)
+        return self._sign(Response(error.status, body, "text/xml;charset=UTF-8"))
 
-    def _sign(self, answer: Answer) -> Answer:
+    def _sign(self, answer: Response) -> Response:
         """The answer with the headers that EC2 sends."""
         headers = {"x-amzn-RequestId": self._id, "Server": "AmazonEC2"}
-        return Answer(answer.status, answer.body, answer.content_type, headers)
+        return Response(answer.status, answer.body, answer.content_type, headers)
 
     def _check(self) -> None:
-        """Raise Refusal unless the call is complete, allowed, and meant."""
+        """Raise ApiError unless the call is complete, allowed, and meant."""
         model = get_service_model(self.service).operation_model(self.action)
         for name in getattr(model.input_shape, "required_members", ()):
             if name not in self.parameters:
@@ -192,13 +192,13 @@ class _Exchange:
             check_ids(self.parameters)
         self._authorize()
         if self.parameters.get("DryRun"):
-            raise Refusal(
+            raise ApiError(
                 "DryRunOperation",
                 "Request would have succeeded, but DryRun flag is set.",
             )
 
     def _authorize(self) -> None:
-        """Raise Refusal if the caller's policy does not allow the call."""
+        """Raise ApiError if the caller's policy does not allow the call."""
         policy = self._api.policies.get(self.principal.role or self.principal.caller)
         if policy is None or self.principal.is_operator:
             return
@@ -207,7 +207,7 @@ class _Exchange:
             return
         explained = denial.explain(self.principal.arn)
         if self.service == "sts":
-            raise Refusal("AccessDenied", explained)
+            raise ApiError("AccessDenied", explained)
         encoded = encode_message(
             {
                 "allowed": False,
@@ -219,7 +219,7 @@ class _Exchange:
                 },
             }
         )
-        raise Refusal(
+        raise ApiError(
             "UnauthorizedOperation",
             f"You are not authorized to perform this operation. {explained}. "
             f"Encoded authorization failure message: {encoded}",

@@ -8,7 +8,7 @@ from moto.core.responses import ActionResult, EmptyResult
 
 from vpclab.ec2.addresses import check_addresses, free_addresses
 from vpclab.ec2.backend import Interface
-from vpclab.ec2.errors import Refusal
+from vpclab.ec2.errors import ApiError
 from vpclab.ec2.interfaces import InterfaceCalls
 
 
@@ -39,7 +39,7 @@ class AssignmentCalls(InterfaceCalls):
         eni = self._eni()
         unwanted = self.params.get("PrivateIpAddresses", [])
         if eni.private_ip_address in unwanted:
-            raise Refusal(
+            raise ApiError(
                 "InvalidParameterValue",
                 f"The primary address {eni.private_ip_address} cannot be unassigned.",
             )
@@ -100,10 +100,10 @@ class AssignmentCalls(InterfaceCalls):
                 ]
 
     def _check_assigned(self, eni: Interface, addresses: list[str]) -> None:
-        """Raise Refusal unless the ENI has all these addresses."""
+        """Raise ApiError unless the ENI has all these addresses."""
         foreign = [address for address in addresses if address not in eni.addresses]
         if foreign:
-            raise Refusal(
+            raise ApiError(
                 "InvalidParameterValue",
                 f"Some of {addresses} are not assigned to interface {eni.id}",
             )

@@ -7,7 +7,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance
 
 from vpclab.ec2.backend import Interface
-from vpclab.ec2.errors import Refusal
+from vpclab.ec2.errors import ApiError
 from vpclab.ec2.interfaces import InterfaceCalls
 
 
@@ -40,7 +40,7 @@ class AttachmentCalls(InterfaceCalls):
         eni = self._attached_eni(self.required("AttachmentId"))
         _check_managed(eni)
         if eni.device_index == 0:
-            raise Refusal(
+            raise ApiError(
                 "OperationNotPermitted",
                 f"The network interface at device index {eni.device_index} and "
                 "networkCard index 0 cannot be detached.",
@@ -59,48 +59,48 @@ class AttachmentCalls(InterfaceCalls):
         return EmptyResult()
 
     def _attached_eni(self, attachment_id: str) -> Interface:
-        """The ENI of an attachment; raises Refusal if it is gone."""
+        """The ENI of an attachment; raises ApiError if it is gone."""
         for eni in self.backend.enis.values():
             if eni.attachment_id == attachment_id:
                 return eni
-        raise Refusal(
+        raise ApiError(
             "InvalidAttachmentID.NotFound",
             f"The attachment '{attachment_id}' does not exist.",
         )
 
     def _check_attach(self, eni: Interface, instance: Instance, index: int) -> None:
-        """Raise Refusal for each reason that EC2 has against it."""
+        """Raise ApiError for each reason that EC2 has against it."""
         _check_managed(eni)
         if eni.attachment_id:
-            raise Refusal("InvalidNetworkInterface.InUse", f"Interface: [{eni.id}] in use.")
+            raise ApiError("InvalidNetworkInterface.InUse", f"Interface: [{eni.id}] in use.")
         if eni.availability_zone != instance.availability_zone:
-            raise Refusal(
+            raise ApiError(
                 "InvalidParameterCombination",
                 "You may not attach a network interface to an instance "
                 "if they are not in the same availability zone",
             )
         if instance.state not in ("running", "stopped"):
-            raise Refusal(
+            raise ApiError(
                 "IncorrectInstanceState",
                 f"The instance '{instance.id}' is not 'running' or 'stopped'.",
             )
         if index in instance.nics:
-            raise Refusal(
+            raise ApiError(
                 "InvalidParameterValue",
                 f"Instance '{instance.id}' already has an interface attached " f"at device index '{index}'.",
             )
         most = INSTANCE_TYPES[instance.instance_type]["NetworkInfo"]
         if len(instance.nics) >= most["MaximumNetworkInterfaces"]:
-            raise Refusal(
+            raise ApiError(
                 "AttachmentLimitExceeded",
                 f"Interface count {len(instance.nics) + 1} exceeds the limit " f"for {instance.instance_type}",
             )
 
 
 def _check_managed(eni: Interface) -> None:
-    """Raise Refusal for an ENI that belongs to an AWS service."""
+    """Raise ApiError for an ENI that belongs to an AWS service."""
     if eni.requester_managed or eni.interface_type != "interface":
-        raise Refusal(
+        raise ApiError(
             "OperationNotPermitted",
             "You are not allowed to manage 'ela-attach' attachments.",
         )

@@ -8,7 +8,7 @@ from typing import Any
 from moto.ec2.models.vpcs import VPC
 
 from vpclab.ec2.backend import Backend
-from vpclab.ec2.errors import Refusal, invalid_value, missing_parameter
+from vpclab.ec2.errors import ApiError, invalid_value, missing_parameter
 
 Network = IPv4Network | IPv6Network
 
@@ -24,7 +24,7 @@ def destination_name(destination: Network) -> str:
 
 
 def read_destination(parameters: dict[str, Any], canonical: bool) -> Network:
-    """The destination that a call names; raises Refusal.
+    """The destination that a call names; raises ApiError.
 
     `canonical`: host bits are cut off, as CreateRoute does, and not an error.
     """
@@ -32,7 +32,7 @@ def read_destination(parameters: dict[str, Any], canonical: bool) -> Network:
     if not given:
         raise missing_parameter("destinationCidrBlock")
     if len(given) > 1:
-        raise Refusal(
+        raise ApiError(
             "InvalidParameterCombination",
             "Exactly one destination must be specified.",
         )
@@ -49,12 +49,12 @@ def read_destination(parameters: dict[str, Any], canonical: bool) -> Network:
 
 
 def check_destination(backend: Backend, vpc: VPC, destination: Network) -> None:
-    """Raise Refusal unless a table of the VPC may have a route there.
+    """Raise ApiError unless a table of the VPC may have a route there.
 
     Within the VPC's own blocks only the whole of a subnet can be routed elsewhere.
     """
     if any(_covers(reserved, destination) for reserved in _RESERVED):
-        raise Refusal(
+        raise ApiError(
             "InvalidParameterValue",
             f"The destination CIDR block {destination} is reserved.",
         )
@@ -67,7 +67,7 @@ def check_destination(backend: Backend, vpc: VPC, destination: Network) -> None:
         return
     subnets = [s for s in backend.all_subnets() if s.vpc_id == vpc.id]
     if destination not in local and destination not in _blocks_of(subnets):
-        raise Refusal(
+        raise ApiError(
             "InvalidParameterValue",
             f"The destination CIDR block {destination} is more specific than one of "
             "this VPC's CIDR blocks but doesn't match any of its subnets.",

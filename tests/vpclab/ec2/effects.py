@@ -9,14 +9,14 @@ import threading
 from dataclasses import dataclass
 from typing import Protocol
 
-from vpclab.ec2.errors import Refusal
-from vpclab.web import Answer, Dropped
+from vpclab.ec2.errors import ApiError
+from vpclab.ec2.http_server import Dropped, Response
 
 
 class Exchange(Protocol):
     """A call between its request and its answer."""
 
-    def execute(self, lag: float = 0) -> Answer:
+    def execute(self, lag: float = 0) -> Response:
         """Do what the call asks; a describe answers as of `lag` seconds ago."""
 
     def record(self, outcome: str) -> None:
@@ -26,7 +26,7 @@ class Exchange(Protocol):
 class Effect(Protocol):
     """Something that goes wrong with a call."""
 
-    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
         """Answer the call, or raise; gives up waiting when `released` is set."""
 
 
@@ -38,9 +38,9 @@ class Error:
     status: int | None = None
     message: str = "The lab refuses this call."
 
-    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
         """Refuse the call."""
-        raise Refusal(self.code, self.message, self.status)
+        raise ApiError(self.code, self.message, self.status)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Delay:
 
     seconds: float
 
-    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
         """Execute the call after the delay."""
         released.wait(self.seconds)
         return exchange.execute()
@@ -59,7 +59,7 @@ class Delay:
 class Hang:
     """Nothing is executed and no answer comes; a reset follows when the fault is removed."""
 
-    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
         """Wait for the fault's end."""
         exchange.record("Hang")
         released.wait()
@@ -70,7 +70,7 @@ class Hang:
 class Reset:
     """Nothing is executed and the connection is reset."""
 
-    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
         """Cut the connection."""
         exchange.record("Reset")
         raise Dropped
@@ -80,7 +80,7 @@ class Reset:
 class LostAnswer:
     """The call is executed, and then the connection is reset."""
 
-    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
         """Execute the call and cut the connection."""
         exchange.execute()
         exchange.record("LostAnswer")
@@ -97,10 +97,10 @@ class Garbage:
     status: int = 502
     body: bytes = b"<html><body><h1>Bad Gateway</h1></body></html>"
 
-    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
         """Answer with HTML."""
         exchange.record("Garbage")
-        return Answer(self.status, self.body, "text/html")
+        return Response(self.status, self.body, "text/html")
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,6 @@ class Stale:
 
     seconds: float
 
-    def around(self, exchange: Exchange, released: threading.Event) -> Answer:
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
         """Execute the call on an old state."""
         return exchange.execute(lag=self.seconds)

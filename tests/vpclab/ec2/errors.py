@@ -19,7 +19,7 @@ _STATUS = {
 """HTTP statuses of the codes for which EC2 does not use 400."""
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A call that EC2 answers with an error; `status` defaults to what EC2 uses for the code."""
 
     def __init__(self, code: str, message: str, status: int | None = None):
@@ -29,30 +29,30 @@ class Refusal(Exception):
         self.status = status or _STATUS.get(code, 400)
 
 
-def missing_parameter(name: str) -> Refusal:
+def missing_parameter(name: str) -> ApiError:
     """What EC2 says of a required parameter that is not there."""
     name = name[0].lower() + name[1:]
-    return Refusal("MissingParameter", f"The request must contain the parameter {name}")
+    return ApiError("MissingParameter", f"The request must contain the parameter {name}")
 
 
-def invalid_value(name: str, value: str, why: str) -> Refusal:
+def invalid_value(name: str, value: str, why: str) -> ApiError:
     """What EC2 says of a parameter whose value makes no sense."""
-    return Refusal(
+    return ApiError(
         "InvalidParameterValue",
         f"Value ({value}) for parameter {name} is invalid. {why}",
     )
 
 
-def to_xml(refusal: Refusal, service: str, request_id: str) -> bytes:
+def to_xml(error: ApiError, service: str, request_id: str) -> bytes:
     """The error document of EC2, or that of the query protocol for the other services."""
-    code, message = escape(refusal.code), escape(refusal.message)
+    code, message = escape(error.code), escape(error.message)
     if service == "ec2":
         return (
             '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error>'
             f"<Code>{code}</Code><Message>{message}</Message></Error></Errors>"
             f"<RequestID>{request_id}</RequestID></Response>"
         ).encode()
-    kind = "Sender" if refusal.status < 500 else "Receiver"
+    kind = "Sender" if error.status < 500 else "Receiver"
     return (
         f"<ErrorResponse><Error><Type>{kind}</Type><Code>{code}</Code>"
         f"<Message>{message}</Message></Error>"

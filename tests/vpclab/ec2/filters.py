@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from vpclab.ec2.errors import Refusal, invalid_value
+from vpclab.ec2.errors import ApiError, invalid_value
 from vpclab.ec2.wildcards import matches
 
 Item = TypeVar("Item")
@@ -15,7 +15,7 @@ Readers = Mapping[str, Callable[[Any], Iterable[Any]]]
 
 
 def select(items: Iterable[Item], filters: Iterable[Mapping[str, Any]], readers: Readers) -> list[Item]:
-    """The items that satisfy all filters, as parsed from the call; raises Refusal for one unknown."""
+    """The items that satisfy all filters, as parsed from the call; raises ApiError for one unknown."""
     chosen = list(items)
     for condition in filters:
         read = _reader(condition.get("Name", "null"), readers)
@@ -49,7 +49,7 @@ def _reader(name: str, readers: Readers) -> Callable[[Any], Iterable[Any]]:
         return lambda item: [t["value"] for t in item.get_tags() if t["key"] == key]
     if name == "tag-key":
         return lambda item: [tag["key"] for tag in item.get_tags()]
-    raise Refusal("InvalidParameterValue", f"The filter '{name}' is invalid")
+    raise ApiError("InvalidParameterValue", f"The filter '{name}' is invalid")
 
 
 def _has_one(values: Iterable[Any], wanted: list[str]) -> bool:
@@ -65,4 +65,4 @@ def _read_token(token: str | None) -> int:
     try:
         return int(base64.b64decode(token))
     except ValueError:
-        raise Refusal("InvalidNextToken", "The token is not valid.") from None
+        raise ApiError("InvalidNextToken", "The token is not valid.") from None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from vpclab.ec2.errors import Refusal
+from vpclab.ec2.errors import ApiError
 
 ACCOUNT = "123456789012"
 NODE_ROLE = "cluster-node"
@@ -102,24 +102,24 @@ class Identities:
             del self._current[principal]
 
     def require(self, access_key_id: str, token: str | None) -> Principal:
-        """Whose key it is, if the token belongs to it; raises Refusal as EC2 does."""
+        """Whose key it is, if the token belongs to it; raises ApiError as EC2 does."""
         with self._lock:
             found = self._by_key.get(access_key_id)
         if found is None or token != found.session_token:
-            raise Refusal(
+            raise ApiError(
                 "AuthFailure",
                 "AWS was not able to validate the provided access credentials",
             )
         if found.expired:
-            raise Refusal("RequestExpired", "Request has expired.")
+            raise ApiError("RequestExpired", "Request has expired.")
         return found.principal
 
 
 def read_signature(headers: Mapping[str, str]) -> Signature:
-    """Who signed a request, for which service; raises Refusal if nobody did."""
+    """Who signed a request, for which service; raises ApiError if nobody did."""
     found = _CREDENTIAL.search(headers.get("Authorization") or "")
     if not found:
-        raise Refusal("AuthFailure", "The request is not signed.")
+        raise ApiError("AuthFailure", "The request is not signed.")
     return Signature(found["key"], found["region"], found["service"])
 
 

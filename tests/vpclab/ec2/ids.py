@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vpclab.ec2.errors import Refusal
+from vpclab.ec2.errors import ApiError
 
 _FORMS = {
     # The error codes spell ID as AWS does, which is not the same everywhere.
@@ -21,9 +21,9 @@ _FORMS = {
 
 
 def check_ids(parameters: Mapping[str, Any]) -> None:
-    """Raise Refusal if an id in a call's parameters cannot be one."""
+    """Raise ApiError if an id in a call's parameters cannot be one."""
     for name, (prefix, code) in _FORMS.items():
         single, several = parameters.get(name), parameters.get(f"{name}s", ())
         for value in (*several, *([] if single is None else [single])):
             if not re.fullmatch(rf"{prefix}-([0-9a-f]{{8}}|[0-9a-f]{{17}})", value):
-                raise Refusal(code, f'Invalid id: "{value}"')
+                raise ApiError(code, f'Invalid id: "{value}"')

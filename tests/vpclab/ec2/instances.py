@@ -12,8 +12,8 @@ from moto.ec2.responses.instances import InstanceResponse
 
 from vpclab.ec2 import power
 from vpclab.ec2.addresses import check_addresses, free_addresses
-from vpclab.ec2.answers import Answers
-from vpclab.ec2.errors import Refusal
+from vpclab.ec2.base_calls import BaseCalls
+from vpclab.ec2.errors import ApiError
 from vpclab.ec2.filters import page, select
 from vpclab.ec2.interfaces import READERS as ENI_READERS
 from vpclab.ec2.state import State
@@ -47,14 +47,14 @@ _READERS.update(
 )
 
 
-class InstanceCalls(Answers, InstanceResponse):
+class InstanceCalls(BaseCalls, InstanceResponse):
     """The calls on instances."""
 
     def describe_instances(self) -> ActionResult:
         """The instances asked for, each in its reservation."""
         ids = self.params.get("InstanceIds", [])
         if ids and self.params.get("MaxResults"):
-            raise Refusal(
+            raise ApiError(
                 "InvalidParameterCombination",
                 "The parameter instancesSet cannot be used with " "the parameter maxResults",
             )
@@ -94,7 +94,7 @@ class InstanceCalls(Answers, InstanceResponse):
             return super().modify_instance_attribute()
         instance = self.backend.get_instance(self.required("InstanceId"))
         if len(instance.nics) > 1:
-            raise Refusal(
+            raise ApiError(
                 "InvalidInstanceID",
                 f"There are multiple interfaces attached to instance '{instance.id}'. "
                 "Please specify an interface ID for the operation instead.",
@@ -133,14 +133,14 @@ class InstanceCalls(Answers, InstanceResponse):
         possible: set[str],
         done: str,
     ) -> list[dict[str, Any]]:
-        """Switch the instances that the call names; all of them or, raising Refusal, none.
+        """Switch the instances that the call names; all of them or, raising ApiError, none.
 
         `possible`: the states in which that makes sense. Returns the state of each before and after.
         """
         instances = self._named(self.required("InstanceIds"))
         for instance in instances:
             if instance.state not in possible:
-                raise Refusal(
+                raise ApiError(
                     "IncorrectInstanceState",
                     f"The instance '{instance.id}' is not in a state from which " f"it can be {done}.",
                 )

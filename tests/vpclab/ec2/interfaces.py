@@ -13,9 +13,9 @@ from vpclab.ec2.addresses import (
     free_addresses,
     free_prefixes,
 )
-from vpclab.ec2.answers import Answers
 from vpclab.ec2.backend import Interface
-from vpclab.ec2.errors import Refusal
+from vpclab.ec2.base_calls import BaseCalls
+from vpclab.ec2.errors import ApiError
 from vpclab.ec2.filters import page, select
 
 
@@ -57,7 +57,7 @@ def _items(eni: Interface) -> list[dict[str, Any]]:
     return eni.private_ip_addresses
 
 
-class InterfaceCalls(Answers, ElasticNetworkInterfaces):
+class InterfaceCalls(BaseCalls, ElasticNetworkInterfaces):
     """The calls on ENIs themselves."""
 
     def describe_network_interfaces(self) -> ActionResult:
@@ -95,7 +95,7 @@ class InterfaceCalls(Answers, ElasticNetworkInterfaces):
         """An ENI less, unless somebody has it."""
         eni = self.backend.get_network_interface(self.required("NetworkInterfaceId"))
         if eni.attachment_id:
-            raise Refusal(
+            raise ApiError(
                 "InvalidParameterValue",
                 f"Network interface '{eni.id}' is currently in use.",
             )
@@ -106,7 +106,7 @@ class InterfaceCalls(Answers, ElasticNetworkInterfaces):
         eni = self.backend.get_network_interface(self.required("NetworkInterfaceId"))
         wanted = set(self.params) - {"NetworkInterfaceId", "DryRun"}
         if len(wanted) != 1:
-            raise Refusal(
+            raise ApiError(
                 "InvalidParameterCombination",
                 "Fields for exactly one attribute type must be specified, "
                 f"not {', '.join(sorted(wanted)) or 'none'}.",
@@ -151,7 +151,7 @@ class InterfaceCalls(Answers, ElasticNetworkInterfaces):
     def _modify_attachment(self, eni: Interface, wanted: dict[str, Any]) -> None:
         """Set whether the ENI ends with the instance that has it."""
         if wanted.get("AttachmentId") != eni.attachment_id or not eni.attachment_id:
-            raise Refusal(
+            raise ApiError(
                 "InvalidAttachmentID.NotFound",
                 f"The attachment '{wanted.get('AttachmentId')}' does not exist.",
             )

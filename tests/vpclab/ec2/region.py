@@ -18,14 +18,14 @@ from botocore.config import Config
 from vpclab.ec2.api import Api
 from vpclab.ec2.backend import Backend
 from vpclab.ec2.effects import Stale
-from vpclab.ec2.entries import learn_route
 from vpclab.ec2.faults import Faults
+from vpclab.ec2.http_server import Server
 from vpclab.ec2.identity import OPERATOR, Credentials, Identities, Principal
 from vpclab.ec2.policy import Policy
+from vpclab.ec2.routes import add_propagated_route
 from vpclab.ec2.snapshot import take_snapshot
 from vpclab.ec2.state import Power, State, Times
 from vpclab.vpc import Vpc
-from vpclab.web import Server
 
 _IMAGE = "ami-0123456789abcdef0"
 _CREATING = threading.Lock()
@@ -202,7 +202,7 @@ class Ec2:
         """Put an entry into a table that no call made, as a gateway does; `origin` may be Advertisement."""
         with self.state.change() as backend:
             table = backend.get_route_table(route_table_id)
-            learn_route(table, ip_network(cidr), gateway, origin)
+            add_propagated_route(table, ip_network(cidr), gateway, origin)
 
     def _reach(self) -> float:
         """How many seconds back the slowest reader looks at the moment."""

@@ -1,187 +1,101 @@
-"""The calls on route tables."""
+"""The entries of route tables, which know whether their target is alive."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from moto.core.responses import ActionResult, EmptyResult
-from moto.ec2.exceptions import InvalidRouteTableIdError
 from moto.ec2.models.route_tables import Route, RouteTable
-from moto.ec2.responses.route_tables import RouteTables
 
-from vpclab.ec2.answers import Answers
 from vpclab.ec2.backend import Interface
-from vpclab.ec2.destinations import (
-    Network,
-    check_destination,
-    destination_name,
-    read_destination,
-)
-from vpclab.ec2.entries import Entry, count_static_routes, static_route
-from vpclab.ec2.errors import Refusal, missing_parameter
-from vpclab.ec2.filters import page, select
+from vpclab.ec2.destinations import Network
 
-_TARGETS = (
-    "NetworkInterfaceId",
-    "InstanceId",
-    "GatewayId",
-    "NatGatewayId",
-    "TransitGatewayId",
-    "VpcPeeringConnectionId",
-    "EgressOnlyInternetGatewayId",
-    "CarrierGatewayId",
-    "LocalGatewayId",
-    "VpcEndpointId",
-    "CoreNetworkArn",
-)
-_MOST_ROUTES = 500
-"""Entries of one address family that a table takes by default."""
-
-_READERS: dict[str, Any] = {
-    "route-table-id": lambda table: [table.id],
-    "vpc-id": lambda table: [table.vpc_id],
-    "owner-id": lambda table: [table.owner_id],
-    "association.main": lambda table: [table.main_association_id is not None],
-    "association.route-table-association-id": lambda table: table.all_associations_ids,
-    "association.route-table-id": lambda table: [table.id] * len(table.associations),
-    "association.subnet-id": lambda t: [a.get("SubnetId") for a in t.associations],
-    "association.gateway-id": lambda t: [a.get("GatewayId") for a in t.associations],
-}
-_READERS.update(
-    {
-        f"route.{name}": lambda table, attribute=attribute: [getattr(route, attribute) for route in table.routes]
-        for name, attribute in {
-            "destination-cidr-block": "destination_cidr_block",
-            "destination-ipv6-cidr-block": "destination_ipv6_cidr_block",
-            "destination-prefix-list-id": "destination_prefix_list_id",
-            "gateway-id": "gateway_id",
-            "instance-id": "instance_id",
-            "nat-gateway-id": "nat_gateway_id",
-            "network-interface-id": "network_interface_id",
-            "origin": "origin",
-            "state": "state",
-            "transit-gateway-id": "transit_gateway_id",
-            "vpc-peering-connection-id": "vpc_peering_connection_id",
-        }.items()
-    }
-)
+_DEAD = ("stopped", "terminated")
+"""States of an instance in which nothing takes packets."""
 
 
-class RouteCalls(Answers, RouteTables):
-    """The calls on route tables."""
+class StatefulRoute(Route):
+    """A route to an ENI, or one that the table learned; what it tells depends on its target's state."""
 
-    def describe_route_tables(self) -> ActionResult:
-        """The tables that the caller may see."""
-        ids = self.params.get("RouteTableIds", [])
-        tables = [self._table(table_id) for table_id in dict.fromkeys(ids)] or [
-            table for table in self.backend.route_tables.values() if self._is_visible(table.id)
-        ]
-        tables = select(tables, self.params.get("Filters", []), _READERS)
-        tables, token = page(tables, self.params, most=100)
-        return ActionResult({"RouteTables": tables, "NextToken": token})
+    def __init__(
+        self,
+        table: RouteTable,
+        destination: Network,
+        eni_id: str | None = None,
+        gateway: str | None = None,
+        origin: str = "CreateRoute",
+    ):
+        text = str(destination)
+        ipv4 = destination.version == 4
+        super().__init__(table, text if ipv4 else None, None if ipv4 else text)
+        self._eni_id = eni_id
+        self._gateway = gateway
+        self._origin = origin
+        if origin != "CreateRoute":
+            # A static route to the same destination goes beside it, and before it.
+            self.id += f"~{origin}"
 
-    def create_route(self) -> ActionResult:
-        """A new entry, for a destination that the table has none for."""
-        table = self._table(self.required("RouteTableId"))
-        destination = read_destination(self.params, canonical=True)
-        check_destination(self.backend, self.backend.get_vpc(table.vpc_id), destination)
-        if static_route(table, destination):
-            raise Refusal(
-                "RouteAlreadyExists",
-                f"The route identified by {destination} already exists.",
-            )
-        if count_static_routes(table, destination.version) >= _MOST_ROUTES:
-            raise Refusal("RouteLimitExceeded", f"The maximum number of routes is {_MOST_ROUTES}.")
-        self._route(table, destination)
-        return ActionResult({"Return": True})
+    @property
+    def _eni(self) -> Interface | None:
+        """The ENI, as long as it exists."""
+        found: Interface | None = self.route_table.ec2_backend.enis.get(self._eni_id)
+        return found
 
-    def replace_route(self) -> ActionResult:
-        """Another target for an entry."""
-        table = self._table(self.required("RouteTableId"))
-        destination = read_destination(self.params, canonical=False)
-        present = static_route(table, destination)
-        if present is None:
-            # AWS uses this code here, and says the same of a route that it propagated.
-            raise Refusal(
-                "InvalidParameterValue",
-                f"There is no route defined for '{destination}' in the route table. " "Use CreateRoute instead.",
-            )
-        self._route(table, destination, replaced=present)
-        return EmptyResult()
+    @property
+    def network_interface_id(self) -> str | None:
+        """The ENI that it was made for, also when that is gone."""
+        return self._eni_id
 
-    def delete_route(self) -> ActionResult:
-        """One entry less."""
-        table = self._table(self.required("RouteTableId"))
-        destination = read_destination(self.params, canonical=False)
-        present = static_route(table, destination)
-        if present is None:
-            raise Refusal(
-                "InvalidRoute.NotFound",
-                f"no route with destination-cidr-block {destination} " f"in route table {table.id}",
-            )
-        if present.local:
-            raise Refusal(
-                "InvalidParameterValue",
-                f"cannot remove local route {destination} in route table {table.id}",
-            )
-        del table._routes[present.id]
-        return EmptyResult()
+    @property
+    def instance_id(self) -> str | None:
+        """The instance that has the ENI now."""
+        eni = self._eni
+        return eni.instance.id if eni and eni.instance else None
 
-    def _table(self, table_id: str) -> RouteTable:
-        """A table that the caller may see; raises as if the others did not exist."""
-        if not self._is_visible(table_id):
-            raise InvalidRouteTableIdError(table_id)
-        return self.backend.get_route_table(table_id)
+    @property
+    def instance_owner_id(self) -> str | None:
+        """Whose instance that is."""
+        eni = self._eni
+        return eni.owner_id if eni and eni.instance else None
 
-    def _is_visible(self, table_id: str) -> bool:
-        """Whether the caller is of the account that owns the table."""
-        role = self.state.shared.get(table_id)
-        return role in (None, self.principal.role) or self.principal.is_operator
+    @property
+    def gateway_id(self) -> str | None:
+        """The gateway that a learned route points to."""
+        return self._gateway
 
-    def _route(self, table: RouteTable, destination: Network, replaced: Route | None = None) -> None:
-        """Make the entry for a destination point to the call's target; raises Refusal."""
-        target = [name for name in _TARGETS if self.params.get(name)]
-        if not target:
-            raise missing_parameter("networkInterfaceId")
-        if len(target) > 1:
-            raise Refusal(
-                "InvalidParameterCombination",
-                f"Exactly one target must be specified, not {', '.join(target)}.",
-            )
-        if target[0] in ("NetworkInterfaceId", "InstanceId"):
-            eni = self._target_eni()
-            if eni.vpc_id != table.vpc_id:
-                raise Refusal(
-                    "InvalidParameterValue",
-                    f"route table {table.id} and interface {eni.id} " "belong to different networks",
-                )
-            entry = Entry(table, destination, eni_id=eni.id)  # type: ignore[abstract]
-            table._routes[entry.id] = entry
-        else:
-            self._route_elsewhere(table, destination, replaced)
+    @property
+    def origin(self) -> str:
+        """How the route came into the table."""
+        return self._origin
 
-    def _route_elsewhere(self, table: RouteTable, destination: Network, replaced: Route | None) -> None:
-        """Let moto make the entry for a target that is no ENI."""
-        name = destination_name(destination)
-        self.params[name] = str(destination)
-        if replaced:
-            del table._routes[replaced.id]
-        try:
-            super().create_route()
-        except Exception:
-            if replaced:
-                table._routes[replaced.id] = replaced
-            raise
+    @property
+    def state(self) -> str:
+        """blackhole, if nothing takes the packets."""
+        if self._eni_id is None:
+            return "active"
+        eni = self._eni
+        alive = eni and eni.holder and eni.instance and eni.instance.state not in _DEAD
+        return "active" if alive else "blackhole"
 
-    def _target_eni(self) -> Interface:
-        """The ENI that a route shall point to, or the only one of the instance named."""
-        if eni_id := self.params.get("NetworkInterfaceId"):
-            return self.backend.get_network_interface(eni_id)
-        instance = self.backend.get_instance(self.params["InstanceId"])
-        if len(instance.nics) > 1:
-            raise Refusal(
-                "InvalidInstanceID",
-                f"There are multiple interfaces attached to instance '{instance.id}'. "
-                "Please specify an interface ID for the operation instead.",
-            )
-        return self.backend.get_network_interface(instance.nics[0].id)
+
+def static_route(table: RouteTable, destination: Network) -> Route | None:
+    """The entry for exactly this destination that was created by a call, or is the local one."""
+    for route in table.routes:
+        if route.origin in ("CreateRoute", "CreateRouteTable") and str(destination) in (
+            route.destination_cidr_block,
+            route.destination_ipv6_cidr_block,
+        ):
+            return route
+    return None
+
+
+def add_propagated_route(table: RouteTable, destination: Network, gateway: str, origin: str) -> None:
+    """Put an entry into the table that a gateway propagates or a route server advertises."""
+    # What moto leaves abstract is CloudFormation's.
+    entry = StatefulRoute(table, destination, gateway=gateway, origin=origin)  # type: ignore[abstract]
+    table._routes[entry.id] = entry
+
+
+def count_static_routes(table: RouteTable, version: int) -> int:
+    """How many entries of an address family were created by calls."""
+    return sum(
+        route.origin == "CreateRoute" and (route.destination_cidr_block is not None) == (version == 4)
+        for route in table.routes
+    )

@@ -1,0 +1,3 @@
+"""One instance of a VPC for each test."""
+
+from vpclab.fixtures import single_node  # noqa: F401

@@ -1,0 +1,1 @@
+"""What a client of the cluster sees: who answers at an address, and when nobody does."""

@@ -1,0 +1,170 @@
+"""One instance alone, which is the sandbox itself: an agent runs as Pacemaker runs it, against the emulated EC2.
+
+The kernel and the agent's process are real; there is no cluster, and no packet goes anywhere. Much faster to set up than
+a whole lab, and enough for everything that one action does.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpclab.authority import Authority
+from vpclab.checkout import CHECKOUT
+from vpclab.ec2 import Ec2
+from vpclab.ec2.imds import Imds
+from vpclab.plan import DEFAULT, Plan, build_vpc, run_hosts
+
+PYTHON = os.environ.get("AGENT_PYTHON", "/usr/bin/python3")
+"""The interpreter that runs the agents: the distribution's, with the distribution's boto3 and pyroute2."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one action came to: exit status, output, the exit reason (empty without one), seconds it took."""
+
+    status: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def reason(self) -> str:
+        """The last exit reason, as Pacemaker finds it."""
+        return (
+            self.stderr.rpartition("ocf-exit-reason:")[2].partition("\n")[0]
+            if "ocf-exit-reason:" in self.stderr
+            else ""
+        )
+
+
+class SingleNode:
+    """The sandbox as the host `node1` of a plan; a context manager. Needs a sandbox around it.
+
+    ec2, imds: the emulated services, at their real names and addresses. vpc: ids by the names of the plan.
+    hosts: instance ids by name. link: name of the link of the primary ENI. eni: its id. directory: for files of a test.
+    ca: file with the certificate of the authority that certified them.
+    """
+
+    def __init__(self, directory: Path, plan: Plan = DEFAULT):
+        self.ec2 = Ec2(plan.region)
+        self.vpc = build_vpc(self.ec2, plan)
+        self.hosts = run_hosts(self.ec2, plan, self.vpc)
+        self.instance_id = self.hosts["node1"]
+        self.imds = Imds(self.ec2, identify=lambda address: self.instance_id)
+        self.link = "ens5"
+        self.eni = self.primary_eni("node1")
+        self.directory = directory
+        self._plan = plan
+
+    def __enter__(self) -> SingleNode:
+        authority = Authority(self._plan.region)
+        self.ca = self.directory / "ca.pem"
+        self.ca.write_text(authority.pem)
+        hosts = self.directory / "hosts"
+        hosts.write_text("127.0.0.1 localhost " + " ".join(authority.names) + "\n")
+        _run("mount", "--bind", str(hosts), "/etc/hosts")
+        _run("ip", "address", "add", "169.254.169.254/32", "dev", "lo")
+        mac = self.describe_eni(self.eni)["MacAddress"]
+        _run("ip", "link", "add", self.link, "address", mac, "type", "veth", "peer", "name", "wire")
+        _run("ip", "link", "set", "wire", "up")
+        _run("ip", "link", "set", self.link, "up")
+        self.ec2.listen(socket.create_server(("127.0.0.1", 443)), authority.context())
+        self.imds.listen(socket.create_server(("169.254.169.254", 80)))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.imds.close()
+        self.ec2.close()
+        _run("ip", "link", "del", self.link)
+        _run("ip", "address", "del", "169.254.169.254/32", "dev", "lo")
+        _run("umount", "/etc/hosts")
+
+    def primary_eni(self, host: str) -> str:
+        """Id of the primary ENI of a host."""
+        enis = self.ec2.operator().describe_network_interfaces(
+            Filters=[{"Name": "attachment.instance-id", "Values": [self.hosts[host]]}]
+        )["NetworkInterfaces"]
+        return str(enis[0]["NetworkInterfaceId"])
+
+    def describe_eni(self, eni_id: str) -> dict[str, str]:
+        """An ENI in EC2's words."""
+        answer = self.ec2.operator().describe_network_interfaces(NetworkInterfaceIds=[eni_id])
+        return dict(answer["NetworkInterfaces"][0])
+
+    def holder(self, table: str, destination: str) -> str | None:
+        """The ENI to which a route table (by its name in the plan) sends a destination; None without an entry."""
+        table_id = self.vpc.route_tables[table]
+        found = self.ec2.operator().describe_route_tables(RouteTableIds=[table_id])["RouteTables"][0]
+        for route in found["Routes"]:
+            if destination in (route.get("DestinationCidrBlock"), route.get("DestinationIpv6CidrBlock")):
+                return str(route["NetworkInterfaceId"])
+        return None
+
+    def create_route(self, table: str, destination: str, eni: str) -> None:
+        """Make an entry, as an administrator does."""
+        kind = "DestinationIpv6CidrBlock" if ":" in destination else "DestinationCidrBlock"
+        self.ec2.operator().create_route(
+            RouteTableId=self.vpc.route_tables[table], NetworkInterfaceId=eni, **{kind: destination}
+        )
+
+    def disable_source_dest_check(self) -> None:
+        """Turn off the check of the primary ENI, as an administrator does."""
+        self.ec2.operator().modify_network_interface_attribute(
+            NetworkInterfaceId=self.eni, SourceDestCheck={"Value": False}
+        )
+
+    def addresses(self) -> set[str]:
+        """All addresses on the links of this instance, with their prefix lengths."""
+        lines = _run("ip", "-oneline", "address", "show").splitlines()
+        return {line.split()[3] for line in lines}
+
+    def run(
+        self,
+        agent: str,
+        action: str,
+        parameters: dict[str, str],
+        *,
+        timeout: float = 20,
+        interval: float = 0,
+        level: int = 0,
+        environ: dict[str, str] | None = None,
+    ) -> Result:
+        """Run one action of an agent, as Pacemaker does.
+
+        timeout: seconds that Pacemaker gives it; one that takes longer fails the test, as Pacemaker would kill it.
+        interval: seconds, of a recurring monitor; 0 for a probe. level: the check level.
+        """
+        variables = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "PYTHONPATH": str(CHECKOUT / "lib"),
+            "AWS_CA_BUNDLE": str(self.ca),
+            "HOME": str(self.directory),
+            "OCF_ROOT": "/usr/lib/ocf",
+            "OCF_RA_VERSION_MAJOR": "1",
+            "OCF_RESOURCE_INSTANCE": "rsc_ip",
+            "OCF_CHECK_LEVEL": str(level),
+            "OCF_RESKEY_CRM_meta_timeout": str(int(timeout * 1000)),
+            **{f"OCF_RESKEY_{name}": value for name, value in parameters.items()},
+            **(environ or {}),
+        }
+        if interval:
+            variables["OCF_RESKEY_CRM_meta_interval"] = str(int(interval * 1000))
+        started = time.monotonic()
+        done = subprocess.run(
+            [PYTHON, "-B", str(CHECKOUT / "agents" / agent), action],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -1,0 +1,1 @@
+"""What the packets of a VPC meet: links, routes, packet filter."""

@@ -1,0 +1,182 @@
+"""The story of a failover, as text and as a picture."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from vpclab.client.record import Record, Stretch
+from vpclab.demo import picture, text_metrics
+from vpclab.demo.timeline import Event, as_text, length
+
+ZERO = 1_800_000_000.0
+ADDRESS = "192.168.77.10"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def stretches(address: str, end: float, *changes: tuple[float, str | None]) -> tuple[Stretch, ...]:
+    """Of an address at which nobody answers at first, then who the changes say."""
+    bounds = itertools.pairwise([(0.0, None), *changes, (end, None)])
+    return tuple(Stretch(address, host, ZERO + start, ZERO + until, probes=1) for (start, host), (until, _) in bounds)
+
+
+def failover() -> Record:
+    changes = [(1, "node1"), (5, None), (5.31, "node2"), (20, None), (23.1, "node1")]
+    return Record({ADDRESS: stretches(ADDRESS, 30, *changes)})
+
+
+def test_text_tells_events_and_who_answers_after_which_silence() -> None:
+    events = [Event(ZERO + 4.8, "move to node2"), Event(ZERO + 19.9, "power off")]
+    assert as_text(failover(), events).splitlines() == [
+        "    1.00 s    192.168.77.10  node1 answers",
+        "    4.80 s  * move to node2",
+        "    5.31 s    192.168.77.10  node2 answers, after 0.31 s of silence",
+        "   19.90 s  * power off",
+        "   23.10 s    192.168.77.10  node1 answers, after 3.10 s of silence",
+        "",
+        "              192.168.77.10  2 outages, longest 3.10 s",
+    ]
+
+
+def test_text_begins_with_the_first_event_when_that_is_earlier() -> None:
+    first = as_text(failover(), [Event(ZERO - 2, "create")]).splitlines()[:2]
+    assert first == [
+        "    0.00 s  * create",
+        "    3.00 s    192.168.77.10  node1 answers",
+    ]
+
+
+def test_text_tells_of_an_outage_that_goes_on_and_what_the_network_says() -> None:
+    seen = list(stretches(ADDRESS, 30, (1, "node1")))
+    gone = Stretch(ADDRESS, None, ZERO + 30, ZERO + 42, 999, ("No route to host",))
+    text = as_text(Record({ADDRESS: (*seen, gone)}))
+    assert "30.00 s" in text
+    assert "nobody answers, for 12.0 s so far (No route to host)" in text
+
+
+def test_text_tells_of_a_client_that_stood_still() -> None:
+    text = as_text(Record(failover().stretches, stalls=((ZERO + 7, 0.25),)))
+    assert "    7.00 s  ! the client itself stood still for 0.25 s" in text
+
+
+def test_text_of_a_record_without_any_answer() -> None:
+    text = as_text(Record({ADDRESS: stretches(ADDRESS, 30)}))
+    assert "nobody has answered" in text
+    assert "no outage" not in text
+
+
+@pytest.mark.parametrize(
+    "seconds,text",
+    [(0.05, "0.05 s"), (9.994, "9.99 s"), (9.996, "10.0 s"), (99.96, "100 s")],
+)
+def test_length_has_the_digits_that_it_deserves(seconds: float, text: str) -> None:
+    assert length(seconds) == text
+
+
+# --------------------------------------------------------------------------- picture
+
+
+def boxes(svg: ElementTree.Element) -> list[tuple[float, float, float, float]]:
+    """Left, top, right and bottom of every text; with the estimate of its width."""
+    found = []
+    for text in svg.iter(f"{SVG}text"):
+        kind, words = text.get("class", ""), text.text or ""
+        size = 18.0 if "title" in kind else 12.0
+        if style := text.get("style"):
+            size = float(style.removeprefix("font-size:").removesuffix("px"))
+        bold = {"title", "name", "length"} & set(kind.split())
+        width = text_metrics.text_width(words, size * (1.13 if bold else 1.0))
+        x, y = float(text.get("x", 0)), float(text.get("y", 0))
+        left = x - width / 2 if text.get("text-anchor") == "middle" else x
+        found.append((left, y - size * 0.8, left + width, y + size * 0.2))
+    return found
+
+
+def busy(seed: int, addresses: int, events: int, seconds: float) -> str:
+    """The picture of a bad day, in which much happens at the same time."""
+    chance = random.Random(seed)
+    seen = {}
+    for number in range(addresses):
+        address = f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:04x}"
+        time, changes = chance.uniform(0, 3), list[tuple[float, str | None]]()
+        while time < seconds - 6:
+            changes.append((time, f"node{chance.randint(1, 4)}"))
+            changes.append((time := time + chance.expovariate(8 / seconds), None))
+            time += chance.choice([0.051, 0.3, 1.2, 4])
+        changes.append((time, "node1"))
+        seen[address] = stretches(address, max(seconds, time), *changes)
+    middle = chance.uniform(0, seconds)
+    spread = chance.choice([0.5, seconds])
+    marks = [
+        Event(
+            ZERO + min(seconds, max(0, chance.gauss(middle, spread))),
+            " ".join(["power", "off", "NODE-WWWWWW", "&", "<b>"] * chance.randint(1, 5)),
+        )
+        for _ in range(events)
+    ]
+    return picture.draw(Record(seen), marks, "A bad day " * chance.randint(1, 20))
+
+
+@pytest.mark.parametrize("seconds", [30, 180])
+@pytest.mark.parametrize("addresses", [1, 2, 4])
+@pytest.mark.parametrize("events", [0, 1, 15])
+@pytest.mark.parametrize("seed", range(5))
+def test_no_text_overlaps_another_or_leaves_the_canvas(seed: int, events: int, addresses: int, seconds: float) -> None:
+    svg = ElementTree.fromstring(busy(seed, addresses, events, seconds))
+    _, _, width, height = map(float, svg.get("viewBox", "").split())
+    placed = boxes(svg)
+    for left, top, right, bottom in placed:
+        assert 0 <= left and right <= width and 0 <= top and bottom <= height
+    for one, other in itertools.combinations(placed, 2):
+        apart = (
+            one[2] <= other[0] or other[2] <= one[0]
+            or one[3] <= other[1] or other[3] <= one[1]
+        )  # fmt: skip
+        assert apart, (one, other)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_mark_of_an_event_crosses_a_caption(seed: int) -> None:
+    svg = ElementTree.fromstring(busy(seed, addresses=1, events=15, seconds=60))
+    captions = [
+        box for box, text in zip(boxes(svg), svg.iter(f"{SVG}text"))
+        if text.get("class") == "ink"
+    ]  # fmt: skip
+    marks = [line for line in svg.iter(f"{SVG}line") if line.get("class") == "mark"]
+    assert captions and marks
+    for line in marks:
+        x, top = float(line.get("x1", 0)), float(line.get("y1", 0))
+        for left, above, right, below in captions:
+            assert not (left < x < right and top < below), (x, left, right)
+
+
+def test_shortest_outage_is_seen_and_labelled() -> None:
+    changes = [(1, "node1"), (90, None), (90.051, "node2")]
+    svg = picture.draw(Record({ADDRESS: stretches(ADDRESS, 180, *changes)}))
+    (red,) = re.findall(r'<rect [^>]*class="gone"/>', svg.split("nobody answers")[-1])
+    assert 'width="3.0"' in red
+    assert ">0.05 s</text>" in svg
+
+
+def test_every_outage_is_labelled_even_in_great_numbers() -> None:
+    changes: list[tuple[float, str | None]] = [(0, "node1")]
+    for second in range(1, 41):
+        changes += [(second, None), (second + 0.1, "node1")]
+    svg = picture.draw(Record({ADDRESS: stretches(ADDRESS, 60, *changes)}))
+    assert svg.count(">0.10 s</text>") == 40
+
+
+def test_picture_needs_nothing_but_itself_and_suits_dark_pages() -> None:
+    svg = picture.draw(failover(), [Event(ZERO, "a \x00 & <b>")], "<title>")
+    assert "prefers-color-scheme: dark" in svg
+    assert set(re.findall(r"https?://[^\"]+", svg)) == {"http://www.w3.org/2000/svg"}
+    assert "node2 answers, after 0.31 s of silence" in svg
+
+
+def test_picture_of_nothing_is_a_picture() -> None:
+    ElementTree.fromstring(picture.draw(Record({})))
+    ElementTree.fromstring(picture.draw(Record({ADDRESS: stretches(ADDRESS, 30)})))
