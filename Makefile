@@ -34,8 +34,9 @@ help: ## this list
 
 .PHONY: install
 install: ## install agents, library, man pages and documents (DESTDIR and PYTHON are honoured)
-	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SITELIB)/ocf_aws $(MANDIR)/man7 $(DOCDIR))
-	install -m 0644 lib/ocf_aws/*.py lib/ocf_aws/py.typed $(DESTDIR)$(SITELIB)/ocf_aws
+	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SITELIB) $(MANDIR)/man7 $(DOCDIR))
+	cd lib && find ocf_aws -name '*.py' -o -name py.typed | while read -r file; do \
+		install -D -m 0644 "$$file" "$(DESTDIR)$(SITELIB)/$$file" || exit 1; done
 	for agent in $(AGENTS); do \
 		sed '1s,^#!/usr/bin/python3,#!$(PYTHON),' $$agent > $(DESTDIR)$(AGENTDIR)/$${agent##*/} && \
 		chmod 0755 $(DESTDIR)$(AGENTDIR)/$${agent##*/} || exit 1; done

@@ -13,7 +13,7 @@ import textwrap
 import time
 
 from ocf_aws import __version__
-from ocf_aws.declare import Action, Agent, Parameter
+from ocf_aws.ocf.agent import Action, Agent, Parameter
 
 sys.dont_write_bytecode = True
 

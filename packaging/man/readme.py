@@ -11,7 +11,7 @@ from pathlib import Path
 
 from manpage import load
 
-from ocf_aws.declare import Agent, Parameter
+from ocf_aws.ocf.agent import Agent, Parameter
 
 
 def table(agent: Agent) -> str:

@@ -6,12 +6,16 @@ Words are those of the OCF resource agent API 1.1 (ra-api.rng).
 
 from __future__ import annotations
 
-from ocf_aws.status import FatalError
+from collections import namedtuple
+
+from ocf_aws.ocf.errors import FatalError, shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
+
+    from ocf_aws.ocf.runtime import Context
 
 PREFIX = "OCF_RESKEY_"
 
@@ -38,14 +42,6 @@ def integer(text: str) -> int:
         raise ValueError(f"'{text}' is not a whole number") from None
 
 
-def positive_seconds(text: str) -> int:
-    """Whole seconds, as Pacemaker writes times ("10" or "10s"). Raises ValueError."""
-    number = integer(text[:-1] if text.endswith("s") else text)
-    if number < 1:
-        raise ValueError(f"'{text}' is not at least 1 second")
-    return number
-
-
 class Parameter:
     """A parameter of an agent.
 
@@ -54,6 +50,7 @@ class Parameter:
     parse: makes the value of a text, raising ValueError with what is wrong with it; made of `type` and `options`
         unless given.
     alias_of: the parameter that this one is an older name of.
+    has_effect: False for a name that is accepted only for the sake of older definitions.
     """
 
     def __init__(
@@ -70,6 +67,7 @@ class Parameter:
         options: tuple[str, ...] = (),
         parse: Callable[[str], Any] | None = None,
         alias_of: str | None = None,
+        has_effect: bool = True,
     ):
         self.name = name
         self.shortdesc = shortdesc
@@ -81,6 +79,7 @@ class Parameter:
         self.reloadable = reloadable
         self.options = options
         self.alias_of = alias_of
+        self.has_effect = has_effect
         by_type: dict[str, Callable[[str], Any]] = {"boolean": boolean, "integer": integer}
         self._parse = parse or by_type.get(type, str)
 
@@ -91,23 +90,33 @@ class Parameter:
         return self._parse(text)
 
 
-class Action:
-    """An action of an agent; timeout and interval in seconds, depth as the OCF check level."""
+class Action(
+    namedtuple("Action", "name function timeout interval depth needs outlasts", defaults=(None, None, (), False))
+):
+    """An action of an agent.
 
-    def __init__(
-        self,
-        name: str,
-        timeout: int,
-        interval: int | None = None,
-        depth: int | None = None,
-    ):
-        self.name = name
-        self.timeout = timeout
-        self.interval = interval
-        self.depth = depth
+    name: as the API has it. function: what does it, with a Context; it returns, or raises a Failure.
+    timeout, interval: seconds. depth: the OCF check level.
+    needs: parameters without which a stop has nothing to stop.
+    outlasts: whether the action is tried again, until its deadline, while what it meets may pass.
+    """
+
+    __slots__ = ()
+
+    name: str
+    function: Callable[[Context], None]
+    timeout: int
+    interval: int | None
+    depth: int | None
+    needs: tuple[str, ...]
+    outlasts: bool
 
 
-class Parameters:
+META_DATA = Action("meta-data", None, timeout=5)
+"""The action that needs no function: the frame answers it from the declaration."""
+
+
+class ParameterValues:
     """Values by parameter name, as attributes; None where neither a value nor a default is given.
 
     given: names that the definition of the resource sets.
@@ -127,29 +136,45 @@ class Parameters:
     def require_right(self) -> None:
         """Raises FatalError naming each parameter that is wrong or missing."""
         if self.wrong:
-            raise FatalError("; ".join(self.wrong.values()))
+            raise FatalError(shorten("; ".join(self.wrong.values())), "; ".join(self.wrong.values()))
+
+    def require_known(self) -> None:
+        """Raises FatalError naming each parameter that the agent does not have."""
+        if self.unknown:
+            raise FatalError(shorten(self.unknown_text), self.unknown_text)
+
+    @property
+    def unknown_text(self) -> str:
+        """The unknown parameters in words."""
+        return f"unknown parameter {', '.join(map(repr, self.unknown))}"
 
 
 class Agent:
-    """An agent: name (the file's), descriptions, parameters and actions."""
+    """An agent: name (the file's), version of the agent, descriptions, parameters and actions but for meta-data."""
 
     def __init__(
         self,
         name: str,
+        version: str,
         shortdesc: str,
         longdesc: str,
         parameters: Iterable[Parameter],
         actions: Iterable[Action],
     ):
         self.name = name
+        self.version = version
         self.shortdesc = shortdesc
         self.longdesc = longdesc
         self.parameters = tuple(parameters)
-        self.actions = tuple(actions)
+        self.actions = (*actions, META_DATA)
 
-    def read(self, environ: Mapping[str, str]) -> Parameters:
+    def find_action(self, name: str) -> Action | None:
+        """The action that Pacemaker calls by this name, None where the agent has none."""
+        return next((action for action in self.actions if action.name == name and action is not META_DATA), None)
+
+    def read(self, environ: Mapping[str, str]) -> ParameterValues:
         """The parameters that `environ` sets, wrong ones with their default's value and a line in `wrong`."""
-        values = Parameters()
+        values = ParameterValues()
         texts = {
             key[len(PREFIX) :]: text.strip() for key, text in environ.items() if key.startswith(PREFIX) and text.strip()
         }
@@ -167,7 +192,7 @@ class Agent:
         return values
 
     @staticmethod
-    def _set(values: Parameters, parameter: Parameter, target: str, text: str | None) -> None:
+    def _set(values: ParameterValues, parameter: Parameter, target: str, text: str | None) -> None:
         value = None
         try:
             if text is not None:

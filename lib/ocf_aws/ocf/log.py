@@ -1,4 +1,4 @@
-"""Messages of an agent: to where OCF agents log, and the exit reason that cluster status shows.
+"""Messages of an agent, where OCF agents log them, and the exit reason that `pcs status` and `crm_mon` show.
 
 As ocf_log() of resource-agents does it: to a terminal, else to syslog with the facility that
 pacemaker-execd names (HA_LOGFACILITY) and the file it names (HA_LOGFILE), else to stderr, which pacemaker-execd logs.
@@ -6,10 +6,16 @@ pacemaker-execd names (HA_LOGFACILITY) and the file it names (HA_LOGFILE), else 
 
 from __future__ import annotations
 
+from time import monotonic
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
+
+
+REPEAT_SECONDS = 10.0
+"""How often the same kind of trouble is told while an action waits for its end."""
 
 
 def one_line(text: str) -> str:
@@ -29,6 +35,7 @@ class Log:
         self._name = f"{agent}({resource})"
         self._environ = environ
         self._stderr = stderr
+        self._told: dict[str, float] = {}
 
     def debug(self, text: str) -> None:
         """Said only where debug messages are asked for (HA_debug)."""
@@ -47,6 +54,23 @@ class Log:
         """The action fails."""
         self._write("ERROR", text)
 
+    def once(self, text: str) -> None:
+        """An information that an action which is tried again tells the first time alone."""
+        if text not in self._told:
+            self._told[text] = monotonic()
+            self.info(text)
+
+    def repeated(self, kind: str, text: str) -> None:
+        """A warning about something that repeats itself: one each REPEAT_SECONDS for each kind."""
+        if monotonic() - self._told.get(kind, float("-inf")) >= REPEAT_SECONDS:
+            self._told[kind] = monotonic()
+            self.warning(text)
+
+    def to_terminal(self, text: str) -> None:
+        """What a person who runs the agent by hand wants to know, and nobody else."""
+        if self._stderr.isatty():
+            print(f"{self._name}: {one_line(text)}", file=self._stderr, flush=True)
+
     def exit_reason(self, text: str) -> None:
         """The line that `crm_mon` and `pcs status` show beside a failed action."""
         prefix = self._environ.get("OCF_EXIT_REASON_PREFIX", "ocf-exit-reason:")
@@ -56,8 +80,7 @@ class Log:
         line = f"{level}: {one_line(text)}"
         facility = self._environ.get("HA_LOGFACILITY", "none")
         path = self._environ.get("HA_LOGFILE")
-        terminal = self._stderr.isatty()
-        if terminal or (facility == "none" and not path):
+        if self._stderr.isatty() or (facility == "none" and not path):
             print(f"{self._name}: {line}", file=self._stderr, flush=True)
             return
         if facility != "none":

@@ -1,0 +1,1 @@
+"""What is asked of AWS: EC2, STS and the instance metadata service (IMDS)."""

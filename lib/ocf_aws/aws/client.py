@@ -1,0 +1,126 @@
+"""Calls to EC2 and STS, as one resource makes them in one action: retried, bounded in time, paged."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from ocf_aws import __version__
+from ocf_aws.aws.errors import CredentialsRefused, Unanswered
+from ocf_aws.aws.session import Access, call_name, invoke, make_client
+from ocf_aws.ocf.errors import Unknown
+from ocf_aws.threads import call_within
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ocf_aws.aws.imds import Imds
+    from ocf_aws.ocf.deadline import Deadline
+    from ocf_aws.ocf.log import Log
+    from ocf_aws.ocf.runtime import Context
+
+_SHORTEST_SESSION_NAME = 2
+_LONGEST_SESSION_NAME = 64
+
+
+class Client:
+    """A service of AWS.
+
+    connect: makes the client to call. Called at once, and again when the service refuses its credentials.
+    deadline: of the action. seconds: for one call, retries included. log: takes what was retried.
+    Raises as `connect`.
+    """
+
+    def __init__(self, connect: Callable[[], Any], deadline: Deadline, seconds: float, log: Log):
+        self._connect = connect
+        self._deadline = deadline
+        self._seconds = seconds
+        self._log = log
+        self._lock = Lock()
+        self._client = connect()
+
+    def call(self, operation: str, *, retry: bool = True, **request: Any) -> dict[str, Any]:
+        """Make one call and return its answer.
+
+        operation: as boto3 has it. request: in AWS's words.
+        retry: whether to ask again while there is no answer. A call that changes something must be followed by a look
+            at what has become of it instead.
+        With DryRun it returns where the caller has the right. Raises Unanswered, AccessDenied, NoCredentials or Rejected.
+        """
+        client = self._client
+        what = call_name(client, operation)
+        deadline = self._deadline.within(self._seconds)
+        problem: Unknown = Unanswered(f"{what}: no time left")
+        for _ in deadline.attempts(first=0.2, longest=2.0):
+            try:
+                answer: dict[str, Any] = call_within(deadline, lambda: invoke(client, operation, request), what)
+                return answer
+            except CredentialsRefused as error:
+                # Nothing was done; the credentials of a role rotate.
+                problem = error
+                client = self._renewed(client)
+            except Unknown as error:
+                problem = error
+                if not retry:
+                    break
+            self._log.debug(problem.full_text)
+        raise problem
+
+    def paginate(self, operation: str, member: str, **request: Any) -> list[dict[str, Any]]:
+        """All members of a paged answer. Raises as `call`."""
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self.call(operation, **request)
+            found += answer.get(member) or []
+            if not answer.get("NextToken"):
+                return found
+            request["NextToken"] = answer["NextToken"]
+
+    def _renewed(self, refused: Any) -> Any:
+        """A client with new credentials in place of the one that was refused, once for all threads."""
+        with self._lock:
+            if self._client is refused:
+                self._client = self._connect()
+            return self._client
+
+
+def open_ec2(context: Context, imds: Imds, role: str | None = None) -> Client:
+    """EC2, by the parameters of the resource.
+
+    role: ARN of the role whose rights it is to have, by one AssumeRole; None: those of this node. Raises Failure.
+    """
+    p = context.parameters
+    access = Access(p.region, p.profile, p.endpoint_url, p.proxy, user_agent(context))
+
+    def connect(service: str, credentials: dict[str, str] | None = None) -> Any:
+        deadline = context.deadline.within(p.api_timeout)
+        return make_client(service, access, imds, deadline, credentials)
+
+    def connect_with_role() -> Any:
+        sts = Client(lambda: connect("sts"), context.deadline, p.api_timeout, context.log)
+        return connect("ec2", assume_role(sts, str(role), context.resource))
+
+    return Client(connect_with_role if role else lambda: connect("ec2"), context.deadline, p.api_timeout, context.log)
+
+
+def assume_role(sts: Client, role: str, resource: str) -> dict[str, str]:
+    """The credentials of another role. Raises as Client.call."""
+    answer = sts.call("assume_role", RoleArn=role, RoleSessionName=session_name(resource), DurationSeconds=900)
+    credentials: dict[str, str] = answer["Credentials"]
+    return credentials
+
+
+def session_name(resource: str) -> str:
+    """A name for the session of a role, by which CloudTrail shows the resource (AssumeRole, "RoleSessionName")."""
+    name = _plain(resource)[:_LONGEST_SESSION_NAME]
+    return name if len(name) >= _SHORTEST_SESSION_NAME else f"ocf-aws-{name}"
+
+
+def user_agent(context: Context) -> str:
+    """The words that CloudTrail shows in `userAgent` for the calls of a resource."""
+    return f"ocf-aws/{__version__} {context.agent.name}/{_plain(context.resource)}"
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() or c in "-_." else "-" for c in text)

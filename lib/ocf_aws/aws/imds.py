@@ -1,0 +1,212 @@
+"""The instance metadata service (IMDS), version 2 only: who this instance is.
+
+Every request is bounded and goes straight to the link-local address: never through a proxy, which would answer for
+its own instance ("Configure the instance metadata service", EC2 user guide).
+"""
+
+from __future__ import annotations
+
+# urllib would take a proxy from the environment; http.client knows none.
+from http.client import HTTPConnection, HTTPException
+from json import loads
+from urllib.parse import urlsplit
+
+from ocf_aws.ip import IpNetwork
+from ocf_aws.ocf.errors import Unknown, shorten
+from ocf_aws.threads import call_within
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ocf_aws.ocf.deadline import Deadline
+    from ocf_aws.ocf.runtime import Context
+
+_ENDPOINT = "http://169.254.169.254"
+_ENDPOINT_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+"""The variable that the AWS SDKs read too; an instance with IPv6 alone sets it to http://[fd00:ec2::254]."""
+
+_ATTEMPT_SECONDS = 1.0
+_PATIENCE_SECONDS = 4.0
+_TOKEN_SECONDS = "300"
+"""How long a token is good: longer than a call that uses it takes, and no longer than it must be."""
+
+_CREDENTIALS = "meta-data/iam/security-credentials/"
+_INTERFACES = "meta-data/network/interfaces/macs/"
+
+
+class Imds:
+    """The metadata service as this process sees it.
+
+    environ: the action's environment. deadline: of the action; 4 s of it are waited for an answer, once.
+    """
+
+    def __init__(self, environ: Mapping[str, str], deadline: Deadline):
+        self._endpoint = environ.get(_ENDPOINT_VARIABLE) or _ENDPOINT
+        self._deadline = deadline
+        self._token: str | None = None
+        self._answers: dict[str, str | None] = {}
+        self._unavailable: Unknown | None = None
+
+    def get(self, path: str) -> str | None:
+        """The text at /latest/`path`, None where there is none. Raises Unknown without an answer."""
+        if path not in self._answers:
+            self._answers[path] = self._ask(path)
+        return self._answers[path]
+
+    def require(self, path: str) -> str:
+        """As get; raises Unknown where there is none, too."""
+        text = self.get(path)
+        if not text:
+            raise Unknown(f"IMDS has no {path}")
+        return text
+
+    @property
+    def instance_id(self) -> str:
+        """Id of this instance (i-...)."""
+        return _dmi_instance_id() or self.require("meta-data/instance-id")
+
+    @property
+    def instance_type(self) -> str:
+        """Type of this instance (m5.large)."""
+        return self.require("meta-data/instance-type")
+
+    @property
+    def region(self) -> str:
+        """The region this instance is in."""
+        return self.require("meta-data/placement/region")
+
+    @property
+    def availability_zone(self) -> str:
+        """The availability zone this instance is in."""
+        return self.require("meta-data/placement/availability-zone")
+
+    @property
+    def primary_mac(self) -> str:
+        """MAC of the primary ENI."""
+        mac = self.require("meta-data/mac").strip().lower()
+        if len(mac) != 17:
+            raise Unknown(shorten(f"IMDS answers nonsense: '{mac}' is no MAC"))
+        return mac
+
+    def interface(self, mac: str, fact: str) -> str | None:
+        """A fact (`interface-id`, `vpc-id`, ...) about the ENI with this MAC, None where the instance has no such ENI."""
+        return self.get(f"{_INTERFACES}{mac}/{fact}")
+
+    def device_indexes(self) -> set[int]:
+        """The device indexes that are taken on this instance, as far as IMDS knows. Raises Unknown."""
+        found = set()
+        for mac in (self.get(_INTERFACES) or "").split():
+            number = self.interface(mac.strip("/"), "device-number") or ""
+            if number.isdecimal():
+                found.add(int(number))
+        return found
+
+    def subnet_cidrs(self, mac: str) -> tuple[IpNetwork, ...]:
+        """The blocks of the subnet of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
+        return self._networks(mac, "subnet-ipv4-cidr-block") + self._networks(mac, "subnet-ipv6-cidr-blocks")
+
+    def vpc_cidrs(self, mac: str) -> tuple[IpNetwork, ...]:
+        """The blocks of the VPC of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
+        return self._networks(mac, "vpc-ipv4-cidr-blocks") + self._networks(mac, "vpc-ipv6-cidr-blocks")
+
+    def role_credentials(self) -> dict[str, str] | None:
+        """AccessKeyId, SecretAccessKey and Token of the instance's role, as IMDS has them now; None without a role."""
+        roles = self._ask(_CREDENTIALS)
+        if not roles or not roles.split():
+            return None
+        role = roles.split()[0]
+        text = self._ask(f"{_CREDENTIALS}{role}") or ""
+        try:
+            answer: dict[str, str] = loads(text)
+            if answer.get("Code", "Success") != "Success":
+                raise Unknown(shorten(f"IMDS gives no credentials for the role {role}: {answer['Code']}"))
+            return {name: answer[name] for name in ("AccessKeyId", "SecretAccessKey", "Token")}
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
+            # Never the text, which may be half of a secret.
+            raise Unknown(shorten(f"IMDS gives no credentials for the role {role}: incomplete answer")) from error
+
+    def _networks(self, mac: str, fact: str) -> tuple[IpNetwork, ...]:
+        try:
+            return tuple(IpNetwork.parse(word) for word in (self.interface(mac, fact) or "").split())
+        except ValueError as error:
+            raise Unknown(shorten(f"IMDS answers nonsense: {error}")) from error
+
+    def _ask(self, path: str) -> str | None:
+        if self._unavailable is not None:
+            # It did not answer for as long as one may wait: asking for each fact anew would eat the action's time.
+            raise self._unavailable
+        deadline = self._deadline.within(_PATIENCE_SECONDS)
+        problem = Unknown("IMDS was not asked: no time left")
+        for _ in deadline.attempts():
+            try:
+                return self._ask_once(path, deadline)
+            except Unknown as error:
+                problem = error
+            if self._unavailable is not None:
+                break
+        self._unavailable = problem
+        raise problem
+
+    def _ask_once(self, path: str, deadline: Deadline) -> str | None:
+        if self._token is None:
+            lifetime = {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_SECONDS}
+            status, text = self._request("PUT", "api/token", lifetime, deadline)
+            if status == 403:
+                self._unavailable = Unknown("IMDS is disabled on this instance")
+                raise self._unavailable
+            if status != 200 or not _is_sound(text):
+                raise Unknown(f"IMDS gives no token: HTTP status {status}")
+            self._token = text
+        status, text = self._request("GET", path, {"X-aws-ec2-metadata-token": self._token}, deadline)
+        if status == 404:
+            return None
+        if status == 401:
+            self._token = None
+        if status != 200:
+            raise Unknown(f"IMDS does not tell {path}: HTTP status {status}")
+        if not _is_sound(text):
+            raise Unknown(f"IMDS answers nonsense for {path}")
+        return text
+
+    def _request(self, method: str, path: str, headers: dict[str, str], deadline: Deadline) -> tuple[int, str]:
+        """Status and text of one answer. Raises Unknown."""
+        attempt = deadline.within(_ATTEMPT_SECONDS)
+        # An answer that comes a byte at a time never meets the timeout of a socket.
+        status, text = call_within(attempt, lambda: self._exchange(method, path, headers), "IMDS")
+        return status, text
+
+    def _exchange(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
+        place = urlsplit(self._endpoint).netloc
+        connection = HTTPConnection(place, timeout=_ATTEMPT_SECONDS)
+        try:
+            connection.request(method, f"/latest/{path}", headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(errors="replace")
+        except (OSError, HTTPException) as error:
+            raise Unknown(shorten(f"IMDS at {place} does not answer: {error or type(error).__name__}")) from error
+        finally:
+            connection.close()
+
+
+def open_imds(context: Context, seconds: float | None = None) -> Imds:
+    """The metadata service for an action. seconds: how long at most to wait for it; None: the action's own time."""
+    return Imds(context.environ, context.deadline.within(seconds) if seconds else context.deadline)
+
+
+def _is_sound(text: str) -> bool:
+    """Whether a text can be one of IMDS's: no page of HTML, no binary garbage."""
+    return "<" not in text and "\ufffd" not in text and all(c.isprintable() or c.isspace() for c in text)
+
+
+def _dmi_instance_id() -> str | None:
+    """The instance id that the Nitro hypervisor writes into the DMI table; None on Xen and outside of EC2.
+
+    "Identify EC2 Linux instances", EC2 user guide.
+    """
+    try:
+        with open("/sys/devices/virtual/dmi/id/board_asset_tag", encoding="ascii") as file:
+            tag = file.read().strip()
+    except (OSError, ValueError):
+        return None
+    return tag if tag.startswith("i-") else None

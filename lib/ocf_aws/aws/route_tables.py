@@ -1,0 +1,297 @@
+"""Routes for one address in VPC route tables: whose they are, and making them this instance's."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from functools import partial
+
+from ocf_aws.aws.errors import AccessDenied, NotFound, Rejected
+from ocf_aws.ip import IpAddress
+from ocf_aws.ocf.errors import SETTLE_SECONDS, Failure, HardError, Unknown, combine, shorten
+from ocf_aws.threads import outcomes, results
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ocf_aws.aws.client import Client
+    from ocf_aws.ocf.deadline import Deadline
+    from ocf_aws.ocf.log import Log
+    from ocf_aws.parameters import RouteTableSelector
+
+_FIRST_READ_BACK = 0.01
+"""Seconds after a write until it is read back."""
+
+
+class Target(namedtuple("Target", "eni_id instance_id vpc_id")):
+    """Where routes are to lead: the ENI, its instance, the VPC they are in (None where unknown)."""
+
+    __slots__ = ()
+
+    eni_id: str
+    instance_id: str
+    vpc_id: str | None
+
+
+class Route(namedtuple("Route", "table_id vpc_id entry")):
+    """What one route table says of an address.
+
+    vpc_id: of the table; None where EC2 tells of no such table.
+    entry: the route in EC2's words, None where the table has none for the address.
+    """
+
+    __slots__ = ()
+
+    table_id: str
+    vpc_id: str | None
+    entry: Mapping[str, Any] | None
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether EC2 tells of the table at all."""
+        return self.vpc_id is not None
+
+    def leads_to(self, target: Target) -> bool:
+        """Whether packets for the address reach the target through this table."""
+        return self.problem(target) is None
+
+    def names(self, target: Target) -> bool:
+        """Whether the route names the target's ENI, in whatever state."""
+        return self.entry is not None and self.entry.get("NetworkInterfaceId") == target.eni_id
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether AWS made the route (propagated from a gateway, advertised by a route server) and keeps it."""
+        return self.entry is not None and self.entry.get("Origin") not in (None, "CreateRoute")
+
+    def problem(self, target: Target) -> str | None:
+        """Why packets for the address do not reach the target; None when they do."""
+        entry = self.entry
+        if not self.is_visible:
+            return "not found: wrong id or region, or another account's (set routing_table_role)"
+        if entry is None:
+            return "has no route for it"
+        holder = entry.get("NetworkInterfaceId") or _other_target(entry)
+        instance = entry.get("InstanceId")
+        if self.is_managed:
+            return f"has a route that AWS keeps ({entry['Origin']}, to {holder})"
+        if entry.get("NetworkInterfaceId") != target.eni_id:
+            if instance and instance == target.instance_id:
+                return f"sends it to {holder}, another ENI of this instance"
+            where = f"{instance} ({holder})" if instance else holder
+            return f"sends it to {where}, not here{' (blackhole)' * _is_blackhole(entry)}"
+        if _is_blackhole(entry):
+            return f"sends it to {holder} here, but is a blackhole"
+        return None
+
+
+def _is_blackhole(entry: Mapping[str, Any]) -> bool:
+    return entry.get("State") == "blackhole"
+
+
+def _other_target(entry: Mapping[str, Any]) -> str:
+    for key, value in entry.items():
+        if key.endswith(("GatewayId", "ConnectionId", "Arn")) or key == "InstanceId":
+            return str(value)
+    return "nothing that is left"
+
+
+def describe_routes(ec2: Client, selector: RouteTableSelector, ip: IpAddress, vpc_id: str | None) -> list[Route]:
+    """The route for `ip` in each table of the selector, by one call for all ids and one for each tag.
+
+    vpc_id: the VPC whose tables tags select. Raises as Client.call, and NotFound where a tag selects no table.
+    """
+    # Asked by filter, a table that is gone is left out of the answer; asked by id, it would hide all the others.
+    questions: list[dict[str, list[str]]] = []
+    if selector.ids:
+        questions.append({"route-table-id": list(selector.ids)})
+    for key, value in selector.tags:
+        questions.append({f"tag:{key}": [value], "vpc-id": [vpc_id] if vpc_id else []})
+    answers = results(*(partial(_describe_tables, ec2, question) for question in questions))
+    routes = {table_id: Route(table_id, None, None) for table_id in selector.ids}
+    for table in [table for answer in answers for table in answer]:
+        table_id = table["RouteTableId"]
+        routes[table_id] = Route(table_id, table["VpcId"], _find_entry(table, ip))
+    for (key, value), answer in zip(reversed(selector.tags), reversed(answers)):
+        if not answer:
+            raise NotFound(f"correct parameter 'routing_table': no route table of {vpc_id} has the tag {key}={value}")
+    return list(routes.values())
+
+
+def _describe_tables(ec2: Client, question: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    filters = [{"Name": name, "Values": values} for name, values in question.items() if values]
+    return ec2.paginate("describe_route_tables", "RouteTables", Filters=filters)
+
+
+def _find_entry(table: Mapping[str, Any], ip: IpAddress) -> dict[str, Any] | None:
+    entries: list[dict[str, Any]] = table.get("Routes") or []
+    for entry in entries:
+        block = entry.get("DestinationIpv6CidrBlock" if ip.is_ipv6 else "DestinationCidrBlock")
+        if block and block.endswith(f"/{ip.bits}") and IpAddress.parse(block) == ip:
+            return entry
+    return None
+
+
+class RouteUpdate:
+    """Making the routes for an address lead to a target, in all tables at once.
+
+    may_create: whether a route that is missing may be created.
+    """
+
+    def __init__(
+        self, ec2: Client, selector: RouteTableSelector, ip: IpAddress, target: Target, may_create: bool, log: Log
+    ):
+        self._ec2 = ec2
+        self._selector = selector
+        self._ip = ip
+        self.target = target
+        self._may_create = may_create
+        self._log = log
+        self._failures: dict[str, Failure] = {}
+        self._written: set[str] = set()
+
+    def describe(self) -> list[Route]:
+        """The routes as EC2 tells them now. Raises as Client.call."""
+        return describe_routes(self._ec2, self._selector, self._ip, self.target.vpc_id)
+
+    def describe_others(self) -> list[Route]:
+        """The routes for the address that lead to the target by tables of its VPC that are not selected.
+
+        Raises as Client.call.
+        """
+        selected = {route.table_id for route in self.describe()}
+        tables = _describe_tables(self._ec2, {"vpc-id": [self.target.vpc_id] if self.target.vpc_id else []})
+        routes = [Route(table["RouteTableId"], table["VpcId"], _find_entry(table, self._ip)) for table in tables]
+        return [route for route in routes if route.names(self.target) and route.table_id not in selected]
+
+    def apply(self, routes: list[Route], deadline: Deadline) -> None:
+        """Write what is wrong in `routes`, and return once EC2 reads back right.
+
+        A table that fails does not stop the others. One of several that is not found is warned of. Raises a Failure that
+        names each table that failed.
+        """
+        for _ in deadline.within(SETTLE_SECONDS).attempts(first=_FIRST_READ_BACK):
+            if self._written or self._failures:
+                routes = self._read_back(routes)
+            wrong = [route for route in routes if not route.leads_to(self.target)]
+            self._write([route for route in wrong if self._is_open(route)])
+            # Reads may lag behind a write that has succeeded ("Eventual consistency", EC2 developer guide).
+            if not any(self._is_open(route) or route.table_id in self._written for route in wrong):
+                break
+        self._report(routes)
+
+    def _read_back(self, routes: list[Route]) -> list[Route]:
+        try:
+            return self.describe()
+        except (Unknown, AccessDenied) as error:
+            if self._failures:
+                raise
+            # EC2 has accepted every write: a start that fails would take the service away again.
+            self._log.warning(f"written, but not read back: {error.full_text}")
+            entry = {"NetworkInterfaceId": self.target.eni_id}
+            return [route._replace(entry=entry) if route.table_id in self._written else route for route in routes]
+
+    def _is_open(self, route: Route) -> bool:
+        """Whether a write may still help: none was accepted yet, and none was refused for good."""
+        failure = self._failures.get(route.table_id)
+        return route.table_id not in self._written and not isinstance(failure, HardError)
+
+    def _write(self, routes: list[Route]) -> None:
+        failed = dict(self._failed(routes, self._write_one))
+        self._failures.update(failed)
+        for table_id in {route.table_id for route in routes} - set(failed):
+            self._failures.pop(table_id, None)
+            self._written.add(table_id)
+
+    def _failed(self, routes: list[Route], act: Callable[[Route], None]) -> list[tuple[str, Failure]]:
+        """Act on all routes at once; returns the failures, each with the id of its table."""
+        found = outcomes(partial(act, route) for route in routes)
+        return [(r.table_id, failure) for r, failure in zip(routes, found) if isinstance(failure, Failure)]
+
+    def _write_one(self, route: Route, **more: Any) -> None:
+        """Let one table's route lead to the target; `more` may say DryRun. Raises Failure."""
+        problem = route.problem(self.target)
+        if not route.is_visible:
+            raise NotFound(str(problem))
+        if route.is_managed:
+            raise HardError(str(problem))
+        if route.entry is not None:
+            self._replace(route.table_id, **more)
+        else:
+            self._create(route.table_id, **more)
+        if not more:
+            self._log.info(f"{route.table_id} {problem}; now it sends {self._ip} to {self.target.eni_id}")
+
+    def _replace(self, table_id: str, **more: Any) -> None:
+        try:
+            self._call("replace_route", table_id, NetworkInterfaceId=self.target.eni_id, **more)
+        except Rejected as error:
+            if not _says_no_route(error):
+                raise
+            # The other node's stop deleted it a moment ago.
+            self._create(table_id, **more)
+
+    def _create(self, table_id: str, **more: Any) -> None:
+        if not self._may_create:
+            raise HardError("has no route for it, and create_route=false: create it once")
+        try:
+            self._call("create_route", table_id, NetworkInterfaceId=self.target.eni_id, **more)
+        except Rejected as error:
+            if error.code != "RouteAlreadyExists":
+                raise
+            # Somebody was faster, or the read that showed no route was old.
+            self._call("replace_route", table_id, NetworkInterfaceId=self.target.eni_id, **more)
+        except AccessDenied as error:
+            raise AccessDenied(
+                shorten(f"has no route for it: create it once, or {error}", 100), error.detail
+            ) from error
+
+    def _delete(self, route: Route, **more: Any) -> None:
+        self._call("delete_route", route.table_id, **more)
+
+    def _call(self, operation: str, table_id: str, **more: Any) -> None:
+        destination = "DestinationIpv6CidrBlock" if self._ip.is_ipv6 else "DestinationCidrBlock"
+        request = {"RouteTableId": table_id, destination: str(self._ip.network), **more}
+        self._ec2.call(operation, retry=False, **request)
+
+    def _report(self, routes: list[Route]) -> None:
+        """Raise what is to be said of the tables that are still wrong, if any."""
+        failures: list[tuple[str, Failure]] = []
+        for route in routes:
+            problem = route.problem(self.target)
+            if problem and not route.is_visible and any(other.is_visible for other in routes):
+                self._log.warning(f"{route.table_id} {problem}")
+            elif problem:
+                old = Unknown(shorten(f"was written, but EC2 still says that it {problem}", 100))
+                failures.append((route.table_id, self._failures.get(route.table_id, old)))
+        if failures:
+            raise combine(failures)
+
+    def delete(self, routes: list[Route]) -> None:
+        """Delete the routes that lead to the target, at once. Raises a Failure that names each table that failed."""
+        mine = [route for route in routes if route.names(self.target)]
+        if failed := self._failed(mine, self._delete):
+            raise combine(failed)
+
+    def dry_run(self, routes: list[Route], is_deleting: bool) -> None:
+        """Ask EC2 by DryRun whether the routes could be written, and deleted if that is to be done.
+
+        Raises a Failure that names each table where not.
+        """
+        failed = self._failed(routes, partial(self._write_one, DryRun=True))
+        if is_deleting:
+            present = [route for route in routes if route.entry is not None]
+            failed += self._failed(present, partial(self._delete, DryRun=True))
+        if failed:
+            raise combine(failed)
+
+
+def _says_no_route(error: Rejected) -> bool:
+    """Whether ReplaceRoute found nothing to replace.
+
+    EC2 answers InvalidParameterValue ("There is no route defined for ..."), and by its documentation InvalidRoute.NotFound.
+    """
+    return error.code == "InvalidRoute.NotFound" or (
+        error.code == "InvalidParameterValue" and "no route defined" in error.full_text
+    )

@@ -1,0 +1,146 @@
+"""What start recorded about an ENI that it moved, kept for monitor and stop until the next reboot.
+
+With it they need neither EC2 nor IMDS. The file lies where OCF agents keep their state (HA_RSCTMP), a directory of root's
+on a tmpfs: after a reboot nothing is left of what it tells, and so it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import namedtuple
+
+from ocf_aws.ip import IpAddress, IpNetwork
+from ocf_aws.ocf.errors import HardError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+_DIRECTORY = "/run/resource-agents"
+"""Where resource-agents has it (ocf-directories); the variable is not always in the environment."""
+
+
+class EniState(
+    namedtuple(
+        "EniState",
+        "mac table addresses prefixes subnets instance_id attachment_id mtu accept_ra",
+        defaults=((), (), "", "", 0, ""),
+    )
+):
+    """What is known of a moved ENI.
+
+    mac: of its link, empty where unknown. table: number of its routing table.
+    addresses: IpAddresses. prefixes, subnets: IpNetworks. All as kernel.policy_routing.LinkConfig has them.
+    instance_id: of this instance. attachment_id: empty where unknown.
+    mtu, accept_ra: how the link was before start changed that; 0 and empty where it did not.
+    """
+
+    __slots__ = ()
+
+    mac: str
+    table: int
+    addresses: tuple[IpAddress, ...]
+    prefixes: tuple[IpNetwork, ...]
+    subnets: tuple[IpNetwork, ...]
+    instance_id: str
+    attachment_id: str
+    mtu: int
+    accept_ra: str
+
+    def restrict_to(self, ips: Iterable[IpAddress] | None) -> EniState:
+        """Of the addresses and prefixes these addresses alone; None: all. Raises HardError for one that is in neither."""
+        if not ips:
+            return self
+        for ip in ips:
+            if ip not in self.addresses and not any(ip in prefix for prefix in self.prefixes):
+                raise HardError(f"correct parameter 'addresses': {ip} is none of the ENI's addresses")
+        return self._replace(addresses=tuple(ips), prefixes=())
+
+    def with_subnets(self, networks: Iterable[IpNetwork]) -> EniState:
+        """With those of a subnet's blocks in which the addresses and prefixes lie, at most one of IPv4 and one of IPv6."""
+        found: dict[int, IpNetwork] = {}
+        for network in networks:
+            if any(ip in network for ip in self._firsts):
+                found.setdefault(network.family, network)
+        return self._replace(subnets=tuple(found.values()))
+
+    @property
+    def has_all_subnets(self) -> bool:
+        """Whether there is a block of the subnet for each family of addresses."""
+        return {ip.family for ip in self._firsts} == {network.family for network in self.subnets}
+
+    @property
+    def _firsts(self) -> list[IpAddress]:
+        return [*self.addresses, *(prefix.first for prefix in self.prefixes)]
+
+
+def parse_words(kind: Any, text: str | None) -> tuple[Any, ...]:
+    """The IpAddresses or IpNetworks in a list of words. kind: the class. Raises ValueError."""
+    return tuple(kind.parse(word) for word in (text or "").split())
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "mac": str,
+    "instance_id": str,
+    "attachment_id": str,
+    "table": int,
+    "mtu": lambda text: int(text or 0),
+    "accept_ra": str,
+    "addresses": lambda text: parse_words(IpAddress, text),
+    "prefixes": lambda text: parse_words(IpNetwork, text),
+    "subnets": lambda text: parse_words(IpNetwork, text),
+}
+
+
+def load(environ: Mapping[str, str], eni_id: str) -> EniState | None:
+    """What is kept of the ENI; None where nothing is, or something that not root alone could have written."""
+    try:
+        file = os.open(_path(environ, eni_id), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with open(file, encoding="ascii", errors="replace") as kept:
+        status = os.fstat(file)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            return None
+        words = dict(line.rstrip("\n").partition(" ")[::2] for line in kept)
+    if not words.get("mac") or words.get("end") != eni_id:
+        return None
+    try:
+        return EniState(**{name: read(words.get(name, "")) for name, read in _READERS.items()})
+    except ValueError:
+        return None
+
+
+def save(environ: Mapping[str, str], eni_id: str, state: EniState) -> None:
+    """Keep it: all of it, or what was kept before. Raises OSError."""
+    path = _path(environ, eni_id)
+    lines = [f"{name} {_text(getattr(state, name))}" for name in _READERS]
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    fresh = f"{path}.new"
+    # One that a killed start left.
+    _unlink(fresh)
+    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(file, "w", encoding="ascii") as kept:
+        kept.write("\n".join([*lines, f"end {eni_id}"]) + "\n")
+    os.replace(fresh, path)
+
+
+def delete(environ: Mapping[str, str], eni_id: str) -> None:
+    """Keep nothing of the ENI any longer. Raises OSError."""
+    _unlink(_path(environ, eni_id))
+
+
+def _text(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _path(environ: Mapping[str, str], eni_id: str) -> str:
+    return f"{environ.get('HA_RSCTMP') or _DIRECTORY}/aws-eni-move-{eni_id}"

@@ -1,0 +1,162 @@
+"""Exit statuses of an OCF agent, and exceptions named by what Pacemaker does on them.
+
+What Pacemaker does: lib/pengine/unpack.c, remap_operation() and unpack_rsc_op().
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SETTLE_SECONDS = 10.0
+"""How long a start asks again before it believes a refusal that may be old ("Eventual consistency", EC2 developer guide)."""
+
+REASON_LENGTH = 127
+"""Characters that Pacemaker keeps of an exit reason (EXIT_REASON_MAX_LEN in include/crm/services.h)."""
+
+
+class ExitStatus:
+    """Exit statuses of the OCF resource agent API 1.1, section "Exit status codes"."""
+
+    SUCCESS = 0
+    ERR_GENERIC = 1
+    ERR_ARGS = 2
+    ERR_UNIMPLEMENTED = 3
+    ERR_PERM = 4
+    ERR_INSTALLED = 5
+    ERR_CONFIGURED = 6
+    NOT_RUNNING = 7
+
+
+class Failure(Exception):
+    """An action that cannot end well.
+
+    reason: what `str()` gives: one line a person can act on, the remedy first, at most REASON_LENGTH characters.
+    detail: more of it for the log, such as a command to run or the id of a request.
+    """
+
+    status = ExitStatus.ERR_GENERIC
+    certain_after = 0.0
+    """Seconds for which a start has to meet it again and again before it counts."""
+
+    def __init__(self, reason: str, detail: str = ""):
+        super().__init__(reason)
+        self.detail = detail
+
+    @property
+    def full_text(self) -> str:
+        """Reason and detail, for the log."""
+        return f"{self} ({self.detail})" if self.detail else str(self)
+
+
+class SoftError(Failure):
+    """Pacemaker recovers: it restarts the resource or moves it."""
+
+
+class Unknown(SoftError):
+    """EC2, STS or IMDS gave no answer, or nonsense: nothing is known, which is never the same as "no"."""
+
+    certain_after = float("inf")
+
+
+class HardError(Failure):
+    """It cannot work on this node: Pacemaker bans the resource from the node until a clean-up."""
+
+    status = ExitStatus.ERR_ARGS
+
+
+class NotPermitted(HardError):
+    """Rights are missing: root's, or those of the node's role in IAM."""
+
+    status = ExitStatus.ERR_PERM
+
+
+class NotInstalled(HardError):
+    """This node lacks a program, library or device."""
+
+    status = ExitStatus.ERR_INSTALLED
+
+
+class FatalError(Failure):
+    """The definition of the resource is wrong: Pacemaker starts it on no node."""
+
+    status = ExitStatus.ERR_CONFIGURED
+
+
+class Unimplemented(Failure):
+    """The agent has no such action."""
+
+    status = ExitStatus.ERR_UNIMPLEMENTED
+
+
+class NotRunning(Failure):
+    """The resource is cleanly stopped here."""
+
+    status = ExitStatus.NOT_RUNNING
+
+
+def full_text(error: Exception) -> str:
+    """An exception in words, for the log."""
+    return error.full_text if isinstance(error, Failure) else unforeseen(error).full_text
+
+
+def unforeseen(error: BaseException) -> Unknown:
+    """An exception that nobody expected, as a Failure: it says nothing about the resource."""
+    return Unknown(shorten(f"unexpected error: {type(error).__name__}: {error}"))
+
+
+def shorten(text: str, length: int = REASON_LENGTH) -> str:
+    """`text` in one line of at most `length` characters, cut between words."""
+    line = " ".join(str(text).split())
+    if len(line) <= length:
+        return line
+    return f"{line[: length - 3].rpartition(' ')[0] or line[: length - 3]}..."
+
+
+def combine(failures: Iterable[tuple[str, Failure]]) -> Failure:
+    """One failure for several, each with the id of what failed: the hardest kind among them.
+
+    A reason that several share is told once, with as many whole ids as fit.
+    """
+    failures = list(failures)
+    ranked = sorted(failures, key=lambda each: _rank(each[1]))
+    names: dict[str, list[str]] = {}
+    for name, failure in ranked:
+        names.setdefault(str(failure), []).append(name)
+    hardest = ranked[0][1]
+    combined: Failure = _KINDS[_rank(hardest)](
+        _join_whole([_name_objects(reason, of) for reason, of in names.items()]),
+        "; ".join(f"{name}: {failure.full_text}" for name, failure in failures),
+    )
+    combined.certain_after = max(each.certain_after for _, each in ranked if _rank(each) == _rank(hardest))
+    return combined
+
+
+_KINDS = (FatalError, NotInstalled, NotPermitted, HardError, SoftError, Unknown)
+
+
+def _rank(failure: Failure) -> int:
+    """Place among the kinds, the hardest first."""
+    if isinstance(failure, Unknown):
+        return len(_KINDS) - 1
+    return next((rank for rank, kind in enumerate(_KINDS) if isinstance(failure, kind)), len(_KINDS) - 2)
+
+
+def _name_objects(reason: str, names: list[str]) -> str:
+    """The names before the reason, or within its remedy; as many as leave it whole."""
+    for count in range(len(names), 0, -1):
+        more = f" and {len(names) - count} more" if count < len(names) else ""
+        line = f"{', '.join(names[:count])}{more}: {reason}"
+        if len(line) <= REASON_LENGTH:
+            return line
+    return shorten(f"{names[0]}: {reason}")
+
+
+def _join_whole(reasons: list[str]) -> str:
+    """The first reasons that fit into one together."""
+    line = reasons[0]
+    for reason in reasons[1:]:
+        if len(line) + len(reason) + 2 <= REASON_LENGTH:
+            line = f"{line}; {reason}"
+    return line

@@ -1,0 +1,186 @@
+"""Running one action: arguments and environment in, exit status out.
+
+The only place that prints, that exits, and where an exception becomes an exit status.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+from collections import namedtuple
+from time import monotonic
+
+from ocf_aws.ocf.deadline import DEFAULT_TIMEOUT, Deadline
+from ocf_aws.ocf.errors import ExitStatus, Failure, NotPermitted, NotRunning, Unimplemented, Unknown, unforeseen
+from ocf_aws.ocf.log import Log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TextIO
+
+    from ocf_aws.ocf.agent import Action, Agent, ParameterValues
+
+_RETRY_SECONDS = 0.2
+_LONGEST_RETRY_SECONDS = 2.0
+
+
+class Context(namedtuple("Context", "agent action resource environ parameters deadline log check_level is_recurring")):
+    """One action of one resource, as Pacemaker asks for it.
+
+    agent: the declaration. action: its name. resource: the name of the resource. environ: the environment.
+    parameters: the resource's ParameterValues. deadline: of the action. log: where messages go.
+    check_level: how deep a check goes (OCF_CHECK_LEVEL). is_recurring: whether Pacemaker repeats it; a monitor that it
+    does not repeat is a probe, which may find nothing.
+    """
+
+    __slots__ = ()
+
+    agent: Agent
+    action: str
+    resource: str
+    environ: Mapping[str, str]
+    parameters: ParameterValues
+    deadline: Deadline
+    log: Log
+    check_level: int
+    is_recurring: bool
+
+    @classmethod
+    def from_environ(cls, agent: Agent, action: str, environ: Mapping[str, str], log: Log) -> Context:
+        """The record of the call, as Pacemaker describes it in the environment."""
+        milliseconds = _number(environ.get("OCF_RESKEY_CRM_meta_timeout"))
+        return cls(
+            agent,
+            action,
+            resource_name(agent, environ),
+            environ,
+            agent.read(environ),
+            Deadline.of_action(milliseconds / 1000 if milliseconds else DEFAULT_TIMEOUT),
+            log,
+            _number(environ.get("OCF_CHECK_LEVEL")),
+            _number(environ.get("OCF_RESKEY_CRM_meta_interval")) > 0,
+        )
+
+
+def resource_name(agent: Agent, environ: Mapping[str, str]) -> str:
+    """The name of the resource; that of the agent where a person runs it by hand."""
+    return environ.get("OCF_RESOURCE_INSTANCE") or agent.name
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else 0
+
+
+def run(agent: Agent, argv: Sequence[str], environ: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
+    """Run the action that `argv` names and return its exit status."""
+    name = argv[1] if len(argv) > 1 else "usage"
+    if name == "meta-data":
+        from ocf_aws.ocf import metadata
+
+        print(metadata.xml(agent), file=stdout)
+        return ExitStatus.SUCCESS
+    if name in ("usage", "help", "--help", "-h"):
+        print(usage(agent), file=stdout)
+        return ExitStatus.SUCCESS if len(argv) > 1 else ExitStatus.ERR_UNIMPLEMENTED
+    log = Log(agent.name, resource_name(agent, environ), environ, stderr)
+    context = Context.from_environ(agent, name, environ, log)
+    try:
+        _attempt(context)
+    except Failure as failure:
+        _report(context, failure)
+        # To Pacemaker any other status of a stop answers another question, and 2 to 6 would ban the node as well.
+        return ExitStatus.ERR_GENERIC if name == "stop" else failure.status
+    return ExitStatus.SUCCESS
+
+
+def _attempt(context: Context) -> None:
+    """Run the action. Raises Failure, whatever happens."""
+    try:
+        action = context.agent.find_action(context.action)
+        if action is None:
+            raise Unimplemented(f"the action '{context.action}' is unknown: {usage(context.agent)}")
+        if os.geteuid() != 0:
+            raise NotPermitted(f"run {context.agent.name} as root")
+        if _check_parameters(context, action):
+            _outlast(context, action) if action.outlasts else action.function(context)
+    except Failure:
+        raise
+    except Exception as error:
+        from traceback import format_exc
+
+        context.log.debug(format_exc())
+        raise unforeseen(error) from error
+
+
+def _check_parameters(context: Context, action: Action) -> bool:
+    """Whether the parameters let the action begin. Raises FatalError where they are wrong for it."""
+    p, log = context.parameters, context.log
+    if action.name == "stop":
+        # A stop takes off the node what can be named; a wrong definition must not get the node fenced.
+        for reason in p.wrong.values():
+            log.warning(reason)
+        missing = [name for name in action.needs if getattr(p, name) is None]
+        if missing:
+            log.warning(f"nothing to stop: no valid {' and '.join(missing)} is given")
+        return not missing
+    p.require_right()
+    if action.name == "validate-all":
+        p.require_known()
+    elif p.unknown and action.outlasts:
+        log.warning(p.unknown_text)
+    return True
+
+
+def _outlast(context: Context, action: Action) -> None:
+    """Run the action until it succeeds, fails for good, or has no time left.
+
+    One failed start bans the node (start-failure-is-fatal, "Pacemaker Explained"), so what may pass is waited for.
+    """
+    first_seen: dict[type[Failure], float] = {}
+    failure: Failure = Unknown("no time left")
+    for _ in context.deadline.attempts(_RETRY_SECONDS, _LONGEST_RETRY_SECONDS):
+        try:
+            action.function(context)
+            return
+        except Failure as error:
+            failure = error
+        except Exception as error:
+            failure = unforeseen(error)
+        since = first_seen.setdefault(type(failure), monotonic())
+        if monotonic() - since >= failure.certain_after:
+            raise failure
+        context.log.repeated(type(failure).__name__, f"{context.action}: trying again: {failure.full_text}")
+    if action.name == "reload-agent" and isinstance(failure, Unknown):
+        # The resource serves: a failed reload would restart it.
+        context.log.warning(f"reloaded as far as possible: {failure.full_text}")
+        return
+    raise failure
+
+
+def _report(context: Context, failure: Failure) -> None:
+    """Tell why the action fails, where Pacemaker and people look for it."""
+    # A probe is to find nothing, and Pacemaker asks for it; where a recurring monitor finds nothing, it failed.
+    if isinstance(failure, NotRunning) and not context.is_recurring:
+        context.log.to_terminal(str(failure))
+        return
+    context.log.error(f"{context.action}: {failure.full_text}")
+    context.log.exit_reason(str(failure))
+
+
+def usage(agent: Agent) -> str:
+    """One line: how the agent is called."""
+    names = dict.fromkeys(action.name for action in agent.actions)
+    return f"usage: {agent.name} {{{'|'.join(names)}|usage}}"
+
+
+def main(agent: Agent) -> None:
+    """Run this process's action and end the process."""
+    # Where a library crashes the interpreter, the log tells in which call.
+    faulthandler.enable()
+    status = run(agent, sys.argv, os.environ, sys.stdout, sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Tidying an interpreter away takes longer than some actions, and a call to EC2 that was given up may still hang.
+    os._exit(status)
