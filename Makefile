@@ -11,7 +11,7 @@ DOCDIR ?= /usr/share/doc/resource-agents-aws
 
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' lib/ocf_aws/__init__.py)
 AGENTS = $(wildcard agents/*)
-DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/pictures packaging/iam packaging/examples)
+DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/pictures packaging/iam packaging/examples packaging/docs packaging/aws)
 # What more the tests take of Debian's: to build packages, find faults in them, and run the agent of today.
 TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint
 VENV = .venv
@@ -22,7 +22,8 @@ PYTEST = $(abspath $(TOOLS))/python -m pytest
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
 	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
 SOURCES = lib tests packaging/man $(AGENTS)
-README_TABLES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/readme.py README.md $(AGENTS)
+PARAMETER_TABLES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/parameter_tables.py packaging/docs/parameters.md \
+	$(AGENTS)
 # Virtual environments and shims of a user's must not stand in for the distribution's programs.
 export PATH := /usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
 
@@ -79,20 +80,37 @@ test: lint ## every check and every test
 test-unprivileged: $(VENV)/ready ## the tests that need no root
 	$(PYTEST) tests/unit tests/cloud tests/vpclab_tests
 
+.PHONY: quick
+quick: lint ## format, lint, types, and the tests of one module or one process; in three minutes
+	tests/prerequisites.sh $(TEST_TOOLS)
+	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests/unit tests/process; else $(PYTEST) tests/unit; fi
+
+.PHONY: coverage
+coverage: $(VENV)/ready ## which lines and branches the tests of modules, processes and faults run
+	rm -f .coverage*
+	COVERAGE_RUN=1 AGENT_PYTHON=$(abspath $(TOOLS))/python $(SANDBOX) $(PYTEST) --cov --cov-report=term:skip-covered \
+		tests/unit tests/kernel tests/process tests/faults
+
 .PHONY: lint
-lint: $(VENV)/ready ## format, lint and types
-	$(TOOLS)/black --check --quiet --line-length 120 $(SOURCES)
-	$(TOOLS)/isort --check --quiet $(SOURCES)
-	$(TOOLS)/flake8 $(SOURCES)
-	$(TOOLS)/mypy lib tests/vpclab packaging/man
+lint: $(VENV)/ready ## format, lint, types, spelling
+	$(TOOLS)/ruff format --check --quiet $(SOURCES)
+	$(TOOLS)/ruff check --quiet $(SOURCES)
+	$(MAKE) --no-print-directory types
+	$(TOOLS)/codespell $(SOURCES) packaging *.md
+	$(PARAMETER_TABLES) --check
+
+# What users run is promised for Python 3.9; the lab runs on Debian's.
+.PHONY: types
+types: $(VENV)/ready
+	$(TOOLS)/mypy lib packaging/man
+	$(TOOLS)/mypy --python-version 3.11 tests/vpclab
 	for agent in $(AGENTS); do $(TOOLS)/mypy --scripts-are-modules $$agent || exit 1; done
-	$(README_TABLES) --check
 
 .PHONY: format
 format: $(VENV)/ready ## rewrite the sources as `lint` wants them
-	$(TOOLS)/black --quiet --line-length 120 $(SOURCES)
-	$(TOOLS)/isort --quiet $(SOURCES)
-	$(README_TABLES)
+	$(TOOLS)/ruff format --quiet $(SOURCES)
+	$(TOOLS)/ruff check --quiet --fix $(SOURCES)
+	$(PARAMETER_TABLES)
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure against aws-vpc-move-ip and IPaddr2, in one run

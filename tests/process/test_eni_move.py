@@ -63,7 +63,7 @@ class Resource:
         return self("monitor", interval=10, **how)
 
     @property
-    def memory(self) -> Path:
+    def state_file(self) -> Path:
         return self.state / f"aws-eni-move-{self.id}"
 
     @property
@@ -111,7 +111,7 @@ def test_start_brings_the_eni_here_with_all_its_addresses_and_stop_leaves_nothin
     assert resource.monitor().status == resource("monitor", level=10).status == 0
     stopped = resource("stop")
     assert stopped.status == 0, stopped.stderr
-    assert resource.holder is None and not resource.memory.exists()
+    assert resource.holder is None and not resource.state_file.exists()
     assert snapshot() == before
     assert resource.monitor().status == 7
 
@@ -278,6 +278,30 @@ def test_a_primary_eni_is_refused(resource: Resource) -> None:
     refused(resource, "primary ENI", eni_id=resource.single_node.primary_eni("node2"))
 
 
+def test_the_nodes_own_primary_eni_is_refused_and_never_touched(resource: Resource) -> None:
+    resource.attach("node1")
+    before = snapshot()
+    own = {"eni_id": resource.single_node.eni}
+    for how in ({}, {"interval": 10}):
+        probed = resource("monitor", parameters=own, **how)
+        assert probed.status == 2 and "create an ENI for the service" in probed.reason
+    assert resource("start", parameters=own).status == 2
+    stopped = resource("stop", parameters=own)
+    assert stopped.status == 0 and "nothing is removed" in stopped.stderr
+    assert snapshot() == before
+
+
+def test_a_link_that_carries_the_default_route_is_never_touched(resource: Resource) -> None:
+    resource.attach("node1")
+    ip("link set ens6 up")
+    ip("address add 10.0.1.50/24 dev ens6")
+    ip("route add default via 10.0.1.1 dev ens6")
+    before = snapshot()
+    assert resource("monitor").status == 2
+    assert resource("stop").status == 0
+    assert snapshot() == before
+
+
 def test_an_eni_that_was_deleted_is_refused(resource: Resource) -> None:
     resource.operator.delete_network_interface(NetworkInterfaceId=resource.id)
     resource.parameters["eni_id"] = gone = resource.id
@@ -298,7 +322,7 @@ def test_a_node_that_is_full_is_refused_before_the_holder_loses_it(resource: Res
             DeviceIndex=index,
         )
     resource.attach("node2")
-    refused(resource, "does not fit")
+    refused(resource, "its type allows 3")
 
 
 def test_a_node_that_may_not_attach_is_refused_before_the_holder_loses_it(resource: Resource) -> None:
@@ -335,7 +359,7 @@ def test_stop_takes_the_addresses_off_whatever_is_dead(resource: Resource, dead:
         (broken / "boto3.py").write_text("raise ImportError('no boto3 here')\n")
         environ["PYTHONPATH"] = f"{broken}:{CHECKOUT / 'lib'}"
     stopped = resource("stop", environ=environ, timeout=20)
-    assert stopped.status == 0 and "was not detached" in stopped.stderr
+    assert stopped.status == 0 and "is not detached" in stopped.stderr
     assert not resource.single_node.addresses() & {f"{address}/32" for address in IPV4}
     assert "proto 203" not in ip("rule") + ip("route show table all")
     assert "state DOWN" in ip("link show ens6")
@@ -343,10 +367,28 @@ def test_stop_takes_the_addresses_off_whatever_is_dead(resource: Resource, dead:
     assert resource.holder == resource.single_node.instance_id
 
 
+@pytest.mark.parametrize("dead", ["EC2", "IMDS"])
+def test_a_start_of_a_complete_eni_succeeds_while_nobody_answers(resource: Resource, dead: str) -> None:
+    resource("start")
+    if dead == "EC2":
+        resource.ec2.faults.add(effect=effects.Reset())
+    else:
+        resource.single_node.imds.dead.add(resource.single_node.instance_id)
+    started = resource("start", parameters={"api_timeout": "1"}, timeout=30)
+    assert started.status == 0 and "WARNING" in started.stderr
+
+
+def test_a_single_old_read_fails_no_monitor_at_level_10(resource: Resource) -> None:
+    resource("start")
+    with resource.ec2.faults.add("DescribeNetworkInterfaces", effect=effects.Stale(60), times=1):
+        monitored = resource.monitor(level=10)
+    assert monitored.status == 0, monitored.reason
+
+
 def test_stop_finds_what_is_its_own_without_what_start_kept(resource: Resource) -> None:
     before = snapshot()
     resource("start")
-    resource.memory.unlink()
+    resource.state_file.unlink()
     resource.single_node.imds.dead.add(resource.single_node.instance_id)
     assert resource.monitor().status == 0
     stopped = resource("stop", parameters={"detach_on_stop": "false"})
@@ -355,7 +397,7 @@ def test_stop_finds_what_is_its_own_without_what_start_kept(resource: Resource) 
     assert snapshot() == before
 
 
-def test_a_probe_without_memory_believes_imds_about_an_eni_that_came_with_the_boot(resource: Resource) -> None:
+def test_a_probe_without_a_record_believes_imds_about_an_eni_that_came_with_the_boot(resource: Resource) -> None:
     resource.attach("node1")
     assert resource("monitor").status == 7
     ip("link set ens6 up")
@@ -368,10 +410,10 @@ def test_a_probe_without_memory_believes_imds_about_an_eni_that_came_with_the_bo
 
 def test_what_start_keeps_is_for_root_alone(resource: Resource) -> None:
     resource("start")
-    assert resource.memory.stat().st_mode & 0o777 == 0o600
-    resource.memory.chmod(0o666)
+    assert resource.state_file.stat().st_mode & 0o777 == 0o600
+    resource.state_file.chmod(0o666)
     assert resource.monitor().status == 0
-    resource.memory.write_text("mac 00:00:00:00:00:01\n")
+    resource.state_file.write_text("mac 00:00:00:00:00:01\n")
     assert resource.monitor().status == 0
 
 
@@ -409,7 +451,7 @@ def test_an_action_that_is_killed_at_any_moment_leaves_what_the_next_ones_can_ti
         assert resource("monitor").status in (0, 1, 7)
         assert resource("stop").status == 0
         if resource.holder == resource.single_node.instance_id:
-            # Killed before anything could be remembered, or with the detach on its way.
+            # Killed before anything could be recorded, or with the detach on its way.
             resource.detach()
         assert snapshot() == before, step
 

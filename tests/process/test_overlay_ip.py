@@ -39,7 +39,7 @@ class Resource:
 
 @pytest.fixture
 def resource(single_node: SingleNode) -> Resource:
-    """A resource whose address has an entry in all three route tables, pointing to node2, as before a failover."""
+    """A resource whose address has a route in all three route tables, pointing to node2, as before a failover."""
     single_node.disable_source_dest_check()
     for table in single_node.vpc.route_tables:
         single_node.create_route(table, CIDR, single_node.primary_eni("node2"))
@@ -57,7 +57,7 @@ def test_start_puts_the_address_here_and_all_tables_point_to_it(resource: Resour
     assert resource("monitor", level=10).status == 0
 
 
-def test_stop_takes_the_address_away_and_leaves_the_entries_alone(resource: Resource) -> None:
+def test_stop_takes_the_address_away_and_leaves_the_routes_alone(resource: Resource) -> None:
     resource("start")
     resource.single_node.ec2.calls.clear()
     assert resource("stop").status == 0
@@ -134,7 +134,7 @@ def test_cloudtrail_can_tell_the_resource_that_moved_a_route(resource: Resource)
         assert "ocf-aws/" in call.user_agent and "aws-overlay-ip/rsc_ip" in call.user_agent
 
 
-def test_reload_moves_the_entries_of_a_table_that_was_added(resource: Resource) -> None:
+def test_reload_moves_the_routes_of_a_table_that_was_added(resource: Resource) -> None:
     one = {"routing_table": resource.tables["a"]}
     resource("start", parameters=one)
     assert resource.single_node.holder("b", CIDR) != resource.single_node.eni
@@ -162,28 +162,29 @@ def test_a_shared_vpc_is_reached_by_one_assumed_role(resource: Resource) -> None
     role = "arn:aws:iam::123456789012:role/route-tables"
     resource.single_node.ec2.share(resource.tables.values(), role)
     result = resource("start")
-    assert result.status == 2 and "does not exist" in result.reason
+    assert result.status == 2 and "routing_table_role" in result.reason
     resource.single_node.ec2.calls.clear()
     assert resource("start", parameters={"routing_table_role": role}).status == 0
     assert len(resource.single_node.ec2.calls.named("AssumeRole")) == 1
     assert resource.monitor(parameters={"routing_table_role": role}).status == 0
 
 
-def test_a_missing_entry_is_created_in_each_table_that_lacks_it(resource: Resource) -> None:
+def test_a_missing_route_is_created_in_each_table_that_lacks_it(resource: Resource) -> None:
     new = Resource(resource.single_node, ip="192.168.10.11")
     assert new("start").status == 0
     assert new.holders("192.168.10.11/32") == {resource.single_node.eni}
 
 
-def test_a_missing_entry_is_reported_where_it_must_not_be_created(resource: Resource) -> None:
+def test_a_missing_route_is_reported_where_it_must_not_be_created(resource: Resource) -> None:
     new = Resource(resource.single_node, ip="192.168.10.11", create_route="false")
     result = new("start")
     assert result.status == 2 and "create_route=false" in result.reason
+    assert f"{next(iter(resource.tables.values()))} and 2 more" in result.reason
     for table_id in resource.tables.values():
-        assert table_id in result.reason
+        assert table_id in result.stderr
 
 
-def test_stop_deletes_the_entries_that_point_here_where_it_is_to(resource: Resource) -> None:
+def test_stop_deletes_the_routes_that_point_here_where_it_is_to(resource: Resource) -> None:
     deleting = Resource(resource.single_node, delete_route_on_stop="true", ip="192.168.10.12")
     deleting("start")
     other = resource.single_node.primary_eni("node2")
@@ -210,20 +211,17 @@ def test_the_two_rights_of_the_vendors_guides_are_enough(resource: Resource) -> 
     assert resource("validate-all", level=10).status == 0
 
 
-def test_a_missing_entry_without_the_right_to_create_it_says_what_to_do(resource: Resource) -> None:
+def test_a_missing_route_without_the_right_to_create_it_says_what_to_do(resource: Resource) -> None:
     resource.single_node.ec2.allow(resource.single_node.instance_id, MINIMAL)
     result = Resource(resource.single_node, ip="192.168.10.11")("start")
     assert result.status == 4
-    assert (
-        "has no entry: create it once, or allow ec2:CreateRoute" in result.reason
-        and "UnauthorizedOperation" in result.reason
-    )
+    assert "create it once, or allow ec2:CreateRoute" in result.reason and "UnauthorizedOperation" in result.reason
 
 
 # --- what a monitor tells apart ---------------------------------------------------------------------------------------
 
 
-def test_a_stolen_entry_names_its_holder(resource: Resource) -> None:
+def test_a_stolen_route_names_its_holder(resource: Resource) -> None:
     resource("start")
     thief = resource.single_node.primary_eni("node2")
     resource.single_node.ec2.operator().replace_route(
@@ -238,11 +236,11 @@ def test_a_stolen_entry_names_its_holder(resource: Resource) -> None:
     assert resource.monitor(parameters={"monapi": "false"}, level=10).status == 1
 
 
-def test_a_missing_entry_fails_the_monitor(resource: Resource) -> None:
+def test_a_missing_route_fails_the_monitor(resource: Resource) -> None:
     resource("start")
     resource.single_node.ec2.operator().delete_route(RouteTableId=resource.tables["a"], DestinationCidrBlock=CIDR)
     result = resource.monitor()
-    assert result.status == 1 and "has no entry" in result.reason
+    assert result.status == 1 and "has no route for it" in result.reason
 
 
 def test_a_blackhole_fails_the_monitor_and_is_taken_over_by_a_start(resource: Resource) -> None:
@@ -274,7 +272,7 @@ def test_another_eni_of_the_same_instance_is_not_here(resource: Resource) -> Non
     assert result.status == 1 and "another ENI of this instance" in result.reason
 
 
-def test_an_entry_that_aws_propagates_is_a_conflict_and_not_overwritten(resource: Resource) -> None:
+def test_a_route_that_aws_propagates_is_a_conflict_and_not_overwritten(resource: Resource) -> None:
     ip = "192.168.10.13"
     resource.single_node.ec2.propagate(resource.tables["a"], f"{ip}/32", "vgw-0123456789abcdef0")
     result = Resource(resource.single_node, ip=ip)("start")
@@ -288,14 +286,14 @@ def test_an_address_on_a_link_that_is_down_fails_the_monitor(resource: Resource)
     result = resource.monitor()
     assert result.status == 1 and "ens5, which is down" in result.reason
     result = resource("start")
-    assert result.status == 1 and "the interface ens5 is down" in result.reason
+    assert result.status == 1 and "bring up interface ens5" in result.reason
 
 
 def test_a_table_that_is_gone_or_hidden_is_warned_of_and_fails_no_monitor(resource: Resource) -> None:
     resource("start")
     gone = "rtb-0123456789abcdef0"
     result = resource.monitor(parameters={"routing_table": f"{resource.parameters['routing_table']},{gone}"})
-    assert result.status == 0 and f"WARNING: {gone} does not exist" in result.stderr
+    assert result.status == 0 and f"WARNING: {gone} not found" in result.stderr
 
 
 def test_a_monitor_only_reads(resource: Resource) -> None:
@@ -303,7 +301,8 @@ def test_a_monitor_only_reads(resource: Resource) -> None:
     resource.single_node.ec2.calls.clear()
     for how in ({"interval": 10}, {}, {"level": 10}):
         resource("monitor", **how)
-    assert {call.action for call in resource.single_node.ec2.calls} == {"DescribeRouteTables"}
+    actions = {call.action for call in resource.single_node.ec2.calls}
+    assert actions == {"DescribeRouteTables", "DescribeNetworkInterfaces"}
 
 
 # --- the source/destination check -------------------------------------------------------------------------------------
@@ -314,7 +313,8 @@ def test_a_node_with_the_source_destination_check_is_refused_before_anything_mov
         single_node.create_route(table, CIDR, single_node.primary_eni("node2"))
     result = Resource(single_node)("start")
     assert result.status == 2
-    assert f"--network-interface-id {single_node.eni} --no-source-dest-check" in result.reason
+    assert f"source/destination check is on for {single_node.eni}: set source_dest_check=disable" in result.reason
+    assert f"--network-interface-id {single_node.eni} --no-source-dest-check" in result.stderr
     assert Resource(single_node).holders() == {single_node.primary_eni("node2")}
 
 
@@ -329,6 +329,85 @@ def test_the_source_destination_check_is_not_looked_at_where_that_is_wanted(sing
     assert not single_node.ec2.calls.named("DescribeNetworkInterfaces")
 
 
+@pytest.mark.parametrize("wanted", ["verify", "disable"])
+def test_a_monitor_at_level_10_finds_a_check_that_was_turned_on_under_a_running_resource(
+    resource: Resource, wanted: str
+) -> None:
+    how = {"parameters": {"source_dest_check": wanted}}
+    resource("start", **how)
+    resource.single_node.ec2.operator().modify_network_interface_attribute(
+        NetworkInterfaceId=resource.single_node.eni, SourceDestCheck={"Value": True}
+    )
+    assert resource.monitor(**how).status == 0
+    result = resource.monitor(level=10, **how)
+    assert result.status == 1 and "source/destination check is on" in result.reason
+    assert resource("start", **how).status == (0 if wanted == "disable" else 2)
+    assert resource.monitor(level=10, parameters={"source_dest_check": "ignore"}).status == 0
+
+
+# --- addresses by which the node itself lives --------------------------------------------------------------------------
+
+
+def add_address(cidr: str, link: str = "ens5") -> None:
+    subprocess.run(["ip", "address", "add", cidr, "dev", link], check=True)
+
+
+@pytest.mark.parametrize("own", ["10.0.1.11", "2001:db8:100:1::11"])
+def test_the_nodes_own_address_is_refused_and_never_removed(resource: Resource, own: str) -> None:
+    cidr = f"{own}/64" if ":" in own else f"{own}/24"
+    add_address(cidr)
+    for how in ({"interval": 10}, {}):
+        probed = resource("monitor", parameters={"ip": own}, **how)
+        assert probed.status == 6
+        assert probed.reason == f"ip {own} is this node's own address: choose one outside of the VPC"
+    for action in ("start", "validate-all", "reload-agent"):
+        assert resource(action, parameters={"ip": own}).status == 6
+    stopped = resource("stop", parameters={"ip": own})
+    assert stopped.status == 0 and "nothing is removed" in stopped.stderr
+    assert cidr in resource.single_node.addresses()
+
+
+def test_an_address_in_the_subnet_of_its_link_is_refused(resource: Resource) -> None:
+    add_address("10.0.1.11/24")
+    neighbour = {"ip": "10.0.1.12"}
+    assert resource("start", parameters=neighbour).status == 6
+    assert resource("validate-all", parameters={**neighbour, "interface": "ens5"}).status == 6
+    add_address("10.0.1.12/32")
+    assert resource("monitor", parameters=neighbour).status == 6
+    assert resource("stop", parameters=neighbour).status == 0
+    assert "10.0.1.12/32" in resource.single_node.addresses()
+
+
+def test_a_subnet_of_another_link_forbids_nothing(resource: Resource) -> None:
+    subprocess.run(["ip", "link", "add", "docker0", "type", "bridge"], check=True)
+    try:
+        add_address("192.168.10.1/24", "docker0")
+        assert [resource(action).status for action in ("start", "monitor", "stop")] == [0, 0, 0]
+        assert CIDR not in resource.single_node.addresses()
+    finally:
+        subprocess.run(["ip", "link", "del", "docker0"], check=True)
+
+
+def test_an_address_of_aws_vpc_move_ip_is_taken_over_and_removed(resource: Resource) -> None:
+    add_address("10.0.1.11/24")
+    add_address(CIDR)
+    assert resource("monitor").status == 1
+    assert resource("start").status == 0
+    assert resource("stop").status == 0
+    assert CIDR not in resource.single_node.addresses()
+
+
+def test_an_address_inside_the_vpc_is_refused_by_a_start_and_by_a_probe_that_finds_it(resource: Resource) -> None:
+    inside = {"ip": "10.0.77.7"}
+    assert resource("start", parameters=inside).status == 2
+    assert resource("monitor", parameters=inside).status == 7
+    add_address("10.0.77.7/32")
+    probed = resource("monitor", parameters=inside)
+    assert probed.status == 2 and "choose one outside" in probed.reason
+    assert resource("stop", parameters=inside).status == 0
+    assert "10.0.77.7/32" not in resource.single_node.addresses()
+
+
 # --- several tables, some of which fail -------------------------------------------------------------------------------
 
 
@@ -339,7 +418,7 @@ def test_a_table_that_fails_does_not_stop_the_others_and_is_named(resource: Reso
     ):
         result = resource("start")
     assert result.status == 2
-    assert refused in result.reason and "InvalidParameterValue" in result.reason and "request " in result.reason
+    assert refused in result.reason and "InvalidParameterValue" in result.reason and "request " in result.stderr
     assert resource.tables["a"] not in result.reason
     assert (
         resource.single_node.holder("a", CIDR)
@@ -348,15 +427,21 @@ def test_a_table_that_fails_does_not_stop_the_others_and_is_named(resource: Reso
     )
 
 
-def test_a_table_that_does_not_exist_does_not_stop_the_others(resource: Resource) -> None:
+def test_a_start_moves_the_other_tables_where_one_does_not_exist_and_warns(resource: Resource) -> None:
     gone = "rtb-0123456789abcdef0"
     tables = f"{resource.parameters['routing_table']},{gone}"
     result = resource("start", parameters={"routing_table": tables})
-    assert result.status == 2 and f"{gone}: does not exist" in result.reason
+    assert result.status == 0 and f"WARNING: {gone} not found" in result.stderr
     assert resource.holders() == {resource.single_node.eni}
 
 
-def test_an_entry_that_another_made_in_between_is_taken_over(resource: Resource) -> None:
+def test_a_start_fails_where_no_table_exists(resource: Resource) -> None:
+    result = resource("start", parameters={"routing_table": "rtb-0123456789abcdef0"})
+    assert result.status == 2 and "rtb-0123456789abcdef0: not found" in result.reason
+    assert result.seconds > 9, "a table that was made a moment ago may not be visible yet"
+
+
+def test_a_route_that_another_made_in_between_is_taken_over(resource: Resource) -> None:
     new = Resource(resource.single_node, ip="192.168.10.14")
     resource.single_node.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(2))
     for table in resource.tables:
@@ -364,6 +449,40 @@ def test_an_entry_that_another_made_in_between_is_taken_over(resource: Resource)
     assert new("start").status == 0
     assert "RouteAlreadyExists" in {call.outcome for call in resource.single_node.ec2.calls.named("CreateRoute")}
     assert new.holders("192.168.10.14/32") == {resource.single_node.eni}
+
+
+def test_a_route_that_the_other_nodes_stop_deletes_meanwhile_is_created(resource: Resource) -> None:
+    resource.single_node.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(1))
+    for table_id in resource.tables.values():
+        resource.single_node.ec2.operator().delete_route(RouteTableId=table_id, DestinationCidrBlock=CIDR)
+    assert resource("start").status == 0
+    assert "InvalidParameterValue" in {call.outcome for call in resource.single_node.ec2.calls.named("ReplaceRoute")}
+    assert resource.holders() == {resource.single_node.eni}
+
+
+def test_a_single_old_read_fails_no_monitor(resource: Resource) -> None:
+    operator = resource.single_node.ec2.operator()
+    resource("start")
+    table = {"RouteTableId": resource.tables["b"], "DestinationCidrBlock": CIDR}
+    operator.replace_route(**table, NetworkInterfaceId=resource.single_node.primary_eni("node2"))
+    operator.replace_route(**table, NetworkInterfaceId=resource.single_node.eni)
+    resource.single_node.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(2), times=1)
+    assert resource.monitor().status == 0
+
+
+def test_a_reload_names_a_table_that_was_dropped(resource: Resource) -> None:
+    resource("start")
+    kept = ",".join([resource.tables["a"], resource.tables["clients"]])
+    result = resource("reload-agent", parameters={"routing_table": kept})
+    assert result.status == 0
+    assert f"WARNING: {resource.tables['b']} sends {IP} here too, and is not in the definition" in result.stderr
+
+
+def test_a_reload_that_meets_an_outage_restarts_nothing(resource: Resource) -> None:
+    resource("start")
+    resource.single_node.ec2.faults.add(effect=effects.Error("RequestLimitExceeded", 503))
+    result = resource("reload-agent", parameters={"api_timeout": "1"}, timeout=6)
+    assert result.status == 0 and "WARNING: reloaded as far as possible" in result.stderr
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------
@@ -405,6 +524,42 @@ def test_a_stop_with_wrong_parameters_takes_away_what_can_be_named(resource: Res
 def test_a_misspelt_parameter_is_reported_by_validation(resource: Resource) -> None:
     result = resource("validate-all", parameters={"routing_tabel": "rtb-1"})
     assert result.status == 6 and "'routing_tabel'" in result.reason
+
+
+def test_a_misspelt_parameter_that_was_forced_is_logged_by_a_start(resource: Resource) -> None:
+    result = resource("start", parameters={"routing_tabel": "rtb-1"})
+    assert result.status == 0 and "unknown parameter 'routing_tabel'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "parameters, words",
+    [
+        ({"iflabel": "a-label-of-more-than-fifteen"}, "15 characters"),
+        ({"region": "Frankfurt"}, "not a region"),
+        ({"region": "eu-central"}, "not a region"),
+    ],
+)
+def test_what_can_never_be_is_refused_at_level_0(resource: Resource, parameters: dict[str, str], words: str) -> None:
+    result = resource("validate-all", parameters=parameters)
+    assert result.status == 6 and words in result.reason
+
+
+def test_the_password_of_a_proxy_is_in_no_message(resource: Resource) -> None:
+    for proxy in ("http://user:hunter2@127.0.0.1:9", "socks://user:hunter2@127.0.0.1:9"):
+        result = resource("start", parameters={"proxy": proxy, "api_timeout": "1"}, timeout=4)
+        assert result.status in (1, 6) and "hunter2" not in result.stderr
+
+
+def test_a_role_may_be_assumed_by_a_resource_with_a_name_of_one_letter(resource: Resource) -> None:
+    role = "arn:aws:iam::123456789012:role/route-tables"
+    resource.single_node.ec2.share(resource.tables.values(), role)
+    how = {"parameters": {"routing_table_role": role}, "environ": {"OCF_RESOURCE_INSTANCE": "x"}}
+    assert resource("start", **how).status == 0
+
+
+def test_an_endpoint_without_encryption_is_warned_of(resource: Resource) -> None:
+    result = resource("start", parameters={"endpoint_url": "http://127.0.0.1:9", "api_timeout": "1"}, timeout=4)
+    assert "WARNING: endpoint_url" in result.stderr and "not encrypted" in result.stderr
 
 
 def test_a_label_that_the_kernel_would_cut_is_refused(resource: Resource) -> None:
@@ -465,9 +620,9 @@ def test_validation_at_level_10_changes_nothing(resource: Resource) -> None:
 
 def test_validation_finds_an_address_inside_the_vpc(resource: Resource) -> None:
     result = resource("validate-all", level=10, parameters={"ip": "10.0.77.7"})
-    assert result.status == 2 and "inside the VPC's 10.0.0.0/16" in result.reason
+    assert result.status == 2 and "ip 10.0.77.7 lies inside the VPC (10.0.0.0/16): choose one outside" in result.reason
     result = resource("validate-all", level=10, parameters={"ip": "2001:db8:100:77::7"})
-    assert result.status == 2 and "inside the VPC's 2001:db8:100::/56" in result.reason
+    assert result.status == 2 and "inside the VPC (2001:db8:100::/56)" in result.reason
 
 
 def test_validation_finds_a_table_of_another_vpc(resource: Resource) -> None:
@@ -552,8 +707,8 @@ def meta_data_as_nobody(root: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("action", ["monitor", "stop"])
 def test_what_has_nothing_to_do_loads_no_library(resource: Resource, action: str) -> None:
     result = resource(action, interval=10, environ={"PYTHONPROFILEIMPORTTIME": "1"})
-    assert "ocf_aws.runtime" in result.stderr
-    for library in ("boto", "pyroute2", "http.client", "typing", "logging"):
+    assert "ocf_aws.ocf.runtime" in result.stderr
+    for library in ("boto", "pyroute2", "http.client", "typing", "logging", "enum", "socket"):
         assert not [line for line in result.stderr.splitlines() if line.split("|")[-1].strip().startswith(library)]
 
 

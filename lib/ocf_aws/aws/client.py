@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Lock
 
 from ocf_aws import __version__
@@ -54,7 +55,7 @@ class Client:
         problem: Unknown = Unanswered(f"{what}: no time left")
         for _ in deadline.attempts(first=0.2, longest=2.0):
             try:
-                answer: dict[str, Any] = call_within(deadline, lambda: invoke(client, operation, request), what)
+                answer: dict[str, Any] = call_within(deadline, partial(invoke, client, operation, request), what)
                 return answer
             except CredentialsRefused as error:
                 # Nothing was done; the credentials of a role rotate.
@@ -91,6 +92,8 @@ def open_ec2(context: Context, imds: Imds, role: str | None = None) -> Client:
     role: ARN of the role whose rights it is to have, by one AssumeRole; None: those of this node. Raises Failure.
     """
     p = context.parameters
+    if (p.endpoint_url or "").startswith("http:") and not context.is_recurring:
+        context.log.repeated("endpoint_url", f"endpoint_url {p.endpoint_url} is not encrypted: use https")
     access = Access(p.region, p.profile, p.endpoint_url, p.proxy, user_agent(context))
 
     def connect(service: str, credentials: dict[str, str] | None = None) -> Any:

@@ -150,6 +150,7 @@ class SingleNode:
             "OCF_CHECK_LEVEL": str(level),
             "OCF_RESKEY_CRM_meta_timeout": str(int(timeout * 1000)),
             **{f"OCF_RESKEY_{name}": value for name, value in parameters.items()},
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
             **(environ or {}),
         }
         if interval:
@@ -163,7 +164,12 @@ class SingleNode:
             text=True,
             timeout=timeout,
         )
-        return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+        result = Result(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+        # Whatever happens, a person gets one whole line of what Pacemaker keeps (EXIT_REASON_MAX_LEN).
+        assert len(result.reason) <= 127, result.reason
+        assert "Traceback" not in done.stderr or "HA_debug" in variables, done.stderr
+        assert bool(result.reason) == (result.status not in (0, 7)) or result.status == 7, result
+        return result
 
 
 def _run(*command: str) -> str:

@@ -1,7 +1,7 @@
-"""The tables of parameters in README.md, from the agents' declarations: readme.py README AGENT...
+"""The tables of parameters in a page, from the agents' declarations: parameter_tables.py PAGE AGENT...
 
-Rewrites what stands between `<!-- AGENT -->` and `<!-- end -->`. With --check it writes nothing, and fails where the file
-is not as it would be written.
+Rewrites what stands between `<!-- AGENT -->` and `<!-- end -->`. With --check it writes nothing, and fails if the page
+differs from what it would write.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from manpage import load
-
 from ocf_aws.ocf.agent import Agent, Parameter
 
 
@@ -18,7 +17,7 @@ def table(agent: Agent) -> str:
     """The parameters of an agent as a Markdown table; those without effect are left to the man page."""
     rows = ["| parameter | default | meaning |", "|---|---|---|"]
     for parameter in agent.parameters:
-        if parameter.shortdesc != "Without effect":
+        if parameter.has_effect:
             rows.append(
                 f"| `{parameter.name}` | {_default(parameter)} | {parameter.longdesc.replace('|', chr(92) + '|')} |"
             )
@@ -32,7 +31,7 @@ def _default(parameter: Parameter) -> str:
 
 
 def rewritten(text: str, agents: list[Agent]) -> str:
-    """The README's text with the tables as the agents declare them now."""
+    """The page with the tables as the agents declare them now."""
     for agent in agents:
         mark, end = f"<!-- {agent.name} -->\n", "<!-- end -->"
         before, found, after = text.partition(mark)
@@ -42,13 +41,13 @@ def rewritten(text: str, agents: list[Agent]) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Rewrite or check a README; returns the exit status."""
+    """Rewrite or check a page; returns the exit status."""
     check = "--check" in argv
     path, *agents = [word for word in argv if word != "--check"]
     old = Path(path).read_text()
     new = rewritten(old, [load(agent) for agent in agents])
     if check and new != old:
-        print(f"{path}: the tables of parameters are not those of the agents: run `make format`", file=sys.stderr)
+        print(f"{path}: the tables do not match the agents' declarations: run `make format`", file=sys.stderr)
         return 1
     if not check:
         Path(path).write_text(new)
