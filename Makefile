@@ -63,7 +63,8 @@ demo: $(VENV)/ready ## a VPC with a cluster on this machine: watch an overlay IP
 
 .PHONY: lab
 lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client; ZONES=1 to move an ENI)
-	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab up $(HOST) $(if $(filter 1,$(ZONES)),--one-zone)
+	@tests/prerequisites.sh awscli
+	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab up $(HOST) $(if $(ZONES),--zones=$(ZONES))
 
 .PHONY: lab-down
 lab-down: $(VENV)/ready ## remove what `make lab` left up

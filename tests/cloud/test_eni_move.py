@@ -38,8 +38,8 @@ class Scene:
             SubnetId=vpc.subnets["a"],
             PrivateIpAddresses=[{"PrivateIpAddress": a, "Primary": a == ADDRESSES[0]} for a in ADDRESSES],
             Ipv6Addresses=[{"Ipv6Address": IPV6}],
+            Ipv4Prefixes=[{"Ipv4Prefix": PREFIX}],
         )["NetworkInterface"]["NetworkInterfaceId"]
-        self.operator.assign_private_ip_addresses(NetworkInterfaceId=self.id, Ipv4Prefixes=[PREFIX])
         self.said = io.StringIO()
         self.cloud = self.open_cloud(Deadline(20))
         ec2.calls.clear()

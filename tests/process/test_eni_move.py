@@ -47,8 +47,8 @@ class Resource:
             SubnetId=single_node.vpc.subnets["a"],
             PrivateIpAddresses=[{"PrivateIpAddress": a, "Primary": a == IPV4[0]} for a in IPV4],
             Ipv6Addresses=[{"Ipv6Address": IPV6}],
+            Ipv4Prefixes=[{"Ipv4Prefix": PREFIX}],
         )["NetworkInterface"]["NetworkInterfaceId"]
-        self.operator.assign_private_ip_addresses(NetworkInterfaceId=self.id, Ipv4Prefixes=[PREFIX])
         self.parameters = {"eni_id": self.id, **parameters}
         self.state = single_node.directory / "state"
         self.environ = {"HA_RSCTMP": str(self.state)}

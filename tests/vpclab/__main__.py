@@ -16,22 +16,23 @@ def main() -> int:
     show.add_argument("--pictures", default=".", help="directory for the pictures (default: %(default)s)")
     up = commands.add_parser("up", help="bring a lab up, and open a shell on a host of it")
     up.add_argument("host", nargs="?", default="node1", help="node1, node2 or client (default: %(default)s)")
-    up.add_argument("--one-zone", action="store_true", help="both nodes in one zone, where an ENI can move too")
+    zones = "1: both nodes in one zone, where an ENI can move too; 2: one node in each zone"
+    up.add_argument("--zones", help=zones)
     commands.add_parser("down", help="remove what `up` left up")
     serve = commands.add_parser("serve", help="what `up` runs in the background, in a sandbox")
-    serve.add_argument("--one-zone", action="store_true")
+    serve.add_argument("--zones", type=int, required=True)
     shell = commands.add_parser("shell", help="a shell on a host, from inside the sandbox")
     shell.add_argument("host")
     arguments = parser.parse_args()
     if arguments.command == "demo":
         return demo.run(arguments.pictures)
     if arguments.command == "up":
-        return background_lab.up(arguments.host, arguments.one_zone)
+        return background_lab.up(arguments.host, arguments.zones)
     if arguments.command == "down":
         return background_lab.down()
     if arguments.command == "serve":
-        return background_lab.serve(arguments.one_zone)
-    background_lab.shell(arguments.host)
+        return background_lab.serve(arguments.zones)
+    return background_lab.shell(arguments.host)
 
 
 if __name__ == "__main__":

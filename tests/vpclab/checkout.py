@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 from pathlib import Path
 
-from ocf_aws import __version__
 from vpclab.command import run
 
 CHECKOUT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def _copy(directory: Path, version: str) -> None:
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(CHECKOUT / name, directory / name)
     init = directory / "lib/ocf_aws/__init__.py"
-    init.write_text(init.read_text().replace(__version__, version))
+    init.write_text(re.sub('__version__ = ".*"', f'__version__ = "{version}"', init.read_text()))
     run("git", "init", "--quiet", cwd=directory)
     run("git", "add", "--all", cwd=directory)
     run(*"git -c user.name=test -c user.email=test@localhost commit --quiet -m all".split(), cwd=directory)

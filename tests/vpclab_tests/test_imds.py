@@ -118,12 +118,14 @@ def test_directories_list_their_children_and_unknown_paths_are_not_found(ec2: Ec
 def test_an_eni_is_described_by_its_mac(ec2: Ec2, vpc: BuiltVpc, metadata: Metadata, hosts: dict[str, str]) -> None:
     operator = ec2.operator()
     created = operator.create_network_interface(
-        SubnetId=vpc.subnets["a"], PrivateIpAddress="10.0.1.50", Ipv6AddressCount=1, SecondaryPrivateIpAddressCount=1
+        SubnetId=vpc.subnets["a"],
+        PrivateIpAddresses=[{"PrivateIpAddress": f"10.0.1.{n}", "Primary": n == 50} for n in (50, 51)],
+        Ipv6Addresses=[{"Ipv6Address": "2001:db8:100:1::50"}],
+        Ipv4Prefixes=[{"Ipv4Prefix": "10.0.1.224/28"}],
+        Ipv6Prefixes=[{"Ipv6Prefix": "2001:db8:100:1:fffe::/80"}],
     )["NetworkInterface"]
     eni, mac = created["NetworkInterfaceId"], created["MacAddress"]
     operator.attach_network_interface(NetworkInterfaceId=eni, InstanceId=hosts["node1"], DeviceIndex=1)
-    operator.assign_private_ip_addresses(NetworkInterfaceId=eni, Ipv4PrefixCount=1)
-    operator.assign_ipv6_addresses(NetworkInterfaceId=eni, Ipv6PrefixCount=1)
     names = metadata.read(f"{MACS}/{mac}/").splitlines()
     told = {name: metadata.read(f"{MACS}/{mac}/{name}") for name in names}
     del told["security-group-ids"]
@@ -132,8 +134,8 @@ def test_an_eni_is_described_by_its_mac(ec2: Ec2, vpc: BuiltVpc, metadata: Metad
         "interface-id": eni,
         "ipv4-prefix": "10.0.1.224/28",
         "ipv6-prefix": "2001:db8:100:1:fffe::/80",
-        "ipv6s": "2001:db8:100:1::4",
-        "local-ipv4s": "10.0.1.50\n10.0.1.4",
+        "ipv6s": "2001:db8:100:1::50",
+        "local-ipv4s": "10.0.1.50\n10.0.1.51",
         "mac": mac,
         "network-card": "0",
         "owner-id": "123456789012",

@@ -8,108 +8,123 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from vpclab import sandbox
+from vpclab.demo import cheat_sheet, fault_client
+from vpclab.demo.faults import FaultCommands
 from vpclab.hosts import instance
 from vpclab.lab import Lab
 from vpclab.plan import DEFAULT, ONE_ZONE
 
 _PID = Path("/run/vpclab.pid")
-"""Process ids of the sandbox of the lab that is up: of the process that waits for it, and of its first process."""
+"""Of the lab that is up: the process that waits for the sandbox, the sandbox's first process, the number of zones."""
 
 _LOG = Path("/run/vpclab.log")
-"""What the background process says of what goes wrong; a terminal that it kept open would never be let go."""
+"""Errors of the background process. It must not keep the terminal open."""
 
 _READY = "ready"
 
-_WELCOME = """\
-A VPC with two instances, node1 and node2, in {zones}, and one more, client.
-Pacemaker runs on the nodes with fence_aws; EC2 is emulated, everything else is real.
 
-    pcs resource defaults update resource-stickiness=1000
-{resource}
-    pcs status                          # who has it
-    pcs resource move ip node2          # a planned move
-    pcs node standby node2              # maintenance
-    pcs stonith fence node2             # power off and on through EC2
-    tail -f /var/log/pacemaker/pacemaker.log
+def up(host: str, zones: str | None) -> int:
+    """Bring a lab up unless one is up, and open a shell on a host. Returns an exit status.
 
-`make lab` opens another shell, `make lab HOST=client` one on the client: ping 192.168.10.10.
-"""
-
-
-def up(host: str, in_one_zone: bool) -> int:
-    """Bring a lab up unless it is, and open a shell on a host. Returns an exit status.
-
-    in_one_zone: whether the nodes are to be in one availability zone, where an ENI can move between them.
+    zones: "1", where an ENI can move between the nodes, or "2"; None: those of the lab that is up, else "2".
     """
-    if _running() is None and not _start(in_one_zone):
-        return 1
-    first = _running()
-    assert first is not None
+    hosts = [each.name for each in DEFAULT.hosts]
+    if host not in hosts:
+        return _fail(f"HOST={host}: choose {', '.join(hosts[:-1])} or {hosts[-1]}")
+    if zones not in (None, "1", "2"):
+        return _fail(f"ZONES={zones}: choose 1 (an ENI can move too) or 2")
+    if os.geteuid() != 0:
+        return _fail("The lab needs root, because it makes namespaces and mounts: use `sudo make lab`")
+    running = _running()
+    if running is None:
+        if not _start(int(zones or "2")):
+            return 1
+        running = _running()
+        assert running is not None
+    elif zones not in (None, str(running[1])):
+        return _fail(f"A lab with ZONES={running[1]} is up: use `make lab-down`, then `make lab ZONES={zones}`")
     command = [sys.executable, "-m", "vpclab", "shell", host]
     namespaces = "--mount --net --pid --ipc --uts".split()
-    subprocess.run(["nsenter", f"--target={first}", *namespaces, *command])
+    ended = subprocess.run(["nsenter", f"--target={running[0]}", *namespaces, *command]).returncode
+    if ended in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        return _fail(f"{host} lost its power, and this shell with it. `make lab HOST={host}` opens another one.")
+    if ended == _NO_POWER:
+        return 1
     print("The lab is still up: `make lab` opens another shell, `make lab-down` removes it.")
     return 0
 
 
 def down() -> int:
     """Remove the lab. Returns an exit status."""
+    if os.geteuid() != 0:
+        return _fail("The lab needs root: use `sudo make lab-down`")
     if _running() is None:
         print("No lab is up.")
         return 0
     waiter = int(_PID.read_text().split()[0])
-    # It is no child of this process, so its end is told by a process descriptor.
+    # It is no child of this process, so a process descriptor tells when it ends.
     ended = os.pidfd_open(waiter)
     os.kill(waiter, signal.SIGTERM)
-    _wait_for_end(ended)
+    select.select([ended], [], [], 30)
+    os.close(ended)
     for file in (_PID, _LOG):
         file.unlink(missing_ok=True)
     print("The lab is gone.")
     return 0
 
 
-def serve(in_one_zone: bool) -> int:
-    """Keep a lab up until SIGTERM; says on standard output when it is ready."""
+def serve(zones: int) -> int:
+    """Keep a lab up until SIGTERM; prints a line on standard output when it is ready. Returns an exit status."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    with Lab(ONE_ZONE if in_one_zone else DEFAULT) as lab:
+    with Lab(ONE_ZONE if zones == 1 else DEFAULT) as lab:
         print("Setting up fence_aws", flush=True)
         lab.fence()
-        tables = ",".join(lab.route_tables.values())
-        resource = (
-            f"    pcs resource create ip ocf:aws:aws-overlay-ip ip=192.168.10.10 \\\n        routing_table={tables}"
-        )
-        if in_one_zone:
-            lab.ec2.times.attach = lab.ec2.times.detach = 2.0
-            eni = lab.create_eni("a", "10.0.1.50", "2001:db8:100:1::50")
-            resource += f"\n    pcs resource create eni ocf:aws:aws-eni-move eni_id={eni}  # 10.0.1.50"
-        welcome = _WELCOME.format(zones="one zone" if in_one_zone else "two availability zones", resource=resource)
+        eni = None
+        if zones == 1:
+            lab.ec2.times.attach = lab.ec2.times.detach = cheat_sheet.EC2_SECONDS
+            eni = lab.create_eni("a", cheat_sheet.ENI_ADDRESS, "2001:db8:100:1::50")
+        text = cheat_sheet.write(list(lab.route_tables.values()), eni)
         for host in lab.instances.values():
-            host.write("etc/motd", welcome)
+            host.write("etc/motd", text)
+            host.write("usr/local/bin/vpclab", Path(fault_client.__file__).read_text(), mode=0o755)
+        faults = FaultCommands(lab)
+        faults.listen()
         print(_READY, flush=True)
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        faults.close()
     return 0
 
 
-def shell(host: str) -> NoReturn:
-    """Become a shell on a host of the lab in this sandbox."""
-    print((sandbox.STATE / host / "root/etc/motd").read_text())
+_NO_POWER = 69
+"""Exit status of `shell` on a host without power (EX_UNAVAILABLE of sysexits.h)."""
+
+
+def shell(host: str) -> int:
+    """Become a shell on a host of the lab in this sandbox. Returns an exit status if the host has no power."""
     environment = instance.environment(host) | {
         "TERM": os.environ.get("TERM", "dumb"),
         "PS1": f"[root@{host} \\W]# ",
+        # AWS CLI 2 would start a pager, and look for a region in the environment first.
+        "AWS_PAGER": "",
+        "AWS_DEFAULT_REGION": DEFAULT.region,
     }
+    try:
+        command = instance.enter(host, "bash", "--norc", "-i")
+    except RuntimeError:
+        _fail(f"{host} has no power, because it was fenced or stopped. Try again when it has booted.")
+        return _NO_POWER
+    print((sandbox.STATE / host / "root/etc/motd").read_text(), flush=True)
     os.chdir("/")
-    os.execvpe("nsenter", instance.enter(host, "bash", "--norc", "-i"), environment)
+    os.execvpe("nsenter", command, environment)
 
 
-def _start(in_one_zone: bool) -> bool:
-    print("Bringing a VPC with a cluster up (about 20 s)", flush=True)
-    serve = [sys.executable, "-m", "vpclab", "serve"] + ["--one-zone"] * in_one_zone
+def _start(zones: int) -> bool:
+    print("Bringing up a VPC with a cluster (about 20 s)", flush=True)
     with _LOG.open("w") as log:
         waiter = subprocess.Popen(
-            [sys.executable, sandbox.__file__, *serve],
+            [sys.executable, sandbox.__file__, sys.executable, "-m", "vpclab", "serve", f"--zones={zones}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -120,23 +135,23 @@ def _start(in_one_zone: bool) -> bool:
     for line in waiter.stdout:
         if line.strip() == _READY:
             children = Path(f"/proc/{waiter.pid}/task/{waiter.pid}/children").read_text().split()
-            _PID.write_text(f"{waiter.pid} {children[0]}\n")
+            _PID.write_text(f"{waiter.pid} {children[0]} {zones}\n")
             return True
         print(line, end="", flush=True)
-    print(f"The lab did not come up: {_LOG.read_text()}", file=sys.stderr)
+    _fail(f"The lab did not come up: {_LOG.read_text()}")
     return False
 
 
-def _running() -> int | None:
-    """The first process of the sandbox of the lab that is up, as seen from here; None if there is none."""
+def _running() -> tuple[int, int] | None:
+    """The first process of the sandbox of the lab that is up, as seen from here, and its zones; None without a lab."""
     try:
-        waiter, first = map(int, _PID.read_text().split())
+        waiter, first, zones = map(int, _PID.read_text().split())
     except (OSError, ValueError):
         return None
-    # A process id may be somebody else's by now.
-    return first if first in sandbox.running() and Path(f"/proc/{waiter}").exists() else None
+    # Another process may have the id by now.
+    return (first, zones) if first in sandbox.running() and Path(f"/proc/{waiter}").exists() else None
 
 
-def _wait_for_end(descriptor: int) -> None:
-    select.select([descriptor], [], [], 30)
-    os.close(descriptor)
+def _fail(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1

@@ -37,16 +37,16 @@ def overlay_ip(console: Console, lab: Lab, watch: Watch) -> None:
         watch.wait_until_answers(IP, node, 60)
         console.status(f"{node} answers at {IP}; route tables: {_tables(lab)}")
 
-    console.event("resource created")
+    # Without a preference, Pacemaker chooses a node; with it, the address starts where the picture begins.
     console.run(lab, *"pcs resource defaults update resource-stickiness=1000".split())
     tables = ",".join(lab.route_tables.values())
-    create = f"pcs resource create ip ocf:aws:aws-overlay-ip ip={IP} routing_table={tables}"
+    create = f"pcs resource create ip ocf:aws:aws-overlay-ip ip={IP} routing_table={tables} --disabled"
     console.run(lab, *create.split(), *"op monitor interval=10s timeout=60s".split())
-    until_served_by(_runner(lab, "ip"))
+    console.run(lab, *"pcs constraint location ip prefers node1=50".split())
+    console.event("resource started")
+    console.run(lab, *"pcs resource enable ip".split())
+    until_served_by("node1")
 
-    if _runner(lab, "ip") != "node1":
-        console.run(lab, *"pcs resource move ip node1".split())
-        until_served_by("node1")
     console.event("move to node2")
     console.run(lab, *"pcs resource move ip node2".split())
     until_served_by("node2")

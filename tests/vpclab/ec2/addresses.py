@@ -33,39 +33,13 @@ def subnet_block(subnet: Subnet, version: int) -> Network:
     raise ApiError("InvalidParameterValue", f"The subnet {subnet.id} has no IPv6 CIDR block.")
 
 
-def free_addresses(backend: Backend, subnet: Subnet, version: int, count: int) -> list[str]:
-    """The lowest addresses of the subnet that no ENI has; raises ApiError if there are too few."""
-    taken, block = _taken(backend), subnet_block(subnet, version)
-    free: list[str] = []
+def free_address(backend: Backend, subnet: Subnet) -> str:
+    """The lowest IPv4 address of the subnet that no ENI has; raises ApiError if there is none."""
+    taken, block = _taken(backend), subnet_block(subnet, 4)
     for address in block:
-        if len(free) == count:
-            return free
         if not _is_reserved(block, address) and address not in taken:
-            free.append(str(address))
-    if len(free) == count:
-        return free
-    raise ApiError(
-        "InsufficientFreeAddressesInSubnet",
-        f"The subnet {subnet.id} has not enough free addresses.",
-    )
-
-
-def free_prefixes(backend: Backend, subnet: Subnet, version: int, count: int) -> list[str]:
-    """Prefixes of the subnet, from its end, that nothing overlaps; raises ApiError if there are too few."""
-    taken, block = _taken(backend), subnet_block(subnet, version)
-    size = 2 ** (block.max_prefixlen - _PREFIX_LENGTH[version])
-    free: list[str] = []
-    # The last block holds the reserved broadcast address.
-    start = int(block.broadcast_address) + 1 - 2 * size
-    while len(free) < count and start >= int(block.network_address) + size:
-        prefix = ip_network((start, _PREFIX_LENGTH[version]))
-        if not any(a.version == version and a in prefix for a in taken):
-            if not any(prefix.overlaps(other) for other in _delegated(backend)):
-                free.append(str(prefix))
-        start -= size
-    if len(free) < count:
-        raise ApiError("InsufficientCidrBlocks", f"The subnet {subnet.id} has no free prefix.")
-    return free
+            return str(address)
+    raise ApiError("InsufficientFreeAddressesInSubnet", f"The subnet {subnet.id} has no free address.")
 
 
 def check_addresses(backend: Backend, subnet: Subnet, addresses: Iterable[str], version: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import time
 import uuid
@@ -14,7 +15,6 @@ from moto.core.responses import EmptyResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.ec2.responses import EC2Response
 
-from vpclab.ec2.assignments import AssignmentCalls
 from vpclab.ec2.attachments import AttachmentCalls
 from vpclab.ec2.call_log import Call, CallLog
 from vpclab.ec2.errors import ApiError, missing_parameter, to_xml
@@ -27,14 +27,18 @@ from vpclab.ec2.policy import Policy
 from vpclab.ec2.resources import Resource, resources_of
 from vpclab.ec2.route_tables import RouteTableCalls
 from vpclab.ec2.state import State
-from vpclab.ec2.sts import StsCalls, encode_message
+from vpclab.ec2.sts import StsCalls
+from vpclab.ec2.subnets import SubnetCalls
 
 _log = logging.getLogger(__name__)
 
 _READING = ("Describe", "Get", "Search")
 
+_ENCODED_MESSAGE = base64.urlsafe_b64encode(bytes(range(256)) * 2).decode()
+"""Only AWS can read what is encoded here (sts:DecodeAuthorizationMessage): its length alone matters to a caller."""
 
-class Ec2Calls(RouteTableCalls, AttachmentCalls, AssignmentCalls, InstanceCalls, EC2Response):
+
+class Ec2Calls(RouteTableCalls, AttachmentCalls, SubnetCalls, InstanceCalls, EC2Response):
     """All EC2 calls: those that the lab answers, and moto's for the rest."""
 
 
@@ -208,19 +212,8 @@ class _Exchange:
         explained = denial.explain(self.principal.arn)
         if self.service == "sts":
             raise ApiError("AccessDenied", explained)
-        encoded = encode_message(
-            {
-                "allowed": False,
-                "explicitDeny": denial.explicit,
-                "context": {
-                    "principal": {"arn": self.principal.arn},
-                    "action": denial.action,
-                    "resource": denial.resource,
-                },
-            }
-        )
         raise ApiError(
             "UnauthorizedOperation",
             f"You are not authorized to perform this operation. {explained}. "
-            f"Encoded authorization failure message: {encoded}",
+            f"Encoded authorization failure message: {_ENCODED_MESSAGE}",
         )

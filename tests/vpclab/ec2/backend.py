@@ -96,9 +96,9 @@ class Backend(EC2Backend):
         return self.enis[eni_id]
 
     def get_all_network_interfaces(self, eni_ids: list[str] | None = None, filters: Any = None) -> list[Interface]:  # type: ignore[override]
-        """ENIs by their ids, or all."""
-        super().get_all_network_interfaces(eni_ids)
-        return [eni for eni in self.enis.values() if not eni_ids or eni.id in eni_ids]
+        """The ENIs of these ids, or all, that the filters select."""
+        found: list[Any] = super().get_all_network_interfaces(eni_ids, filters)
+        return found
 
     def add_ipv6_cidr(self, vpc: VPC, cidr: str) -> None:
         """Give a VPC the IPv6 block wanted; moto would invent one."""

@@ -1,14 +1,16 @@
-"""What all groups of calls share: the call's state, its caller, its parameters."""
+"""What all groups of calls share: the state, the caller, the parameters, pages."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.ec2.responses._base_response import EC2BaseResponse
 
 from vpclab.ec2.backend import Backend
 from vpclab.ec2.errors import missing_parameter
 from vpclab.ec2.identity import ACCOUNT, Principal
+from vpclab.ec2.paging import page
 from vpclab.ec2.state import State
 
 
@@ -41,3 +43,8 @@ class BaseCalls(EC2BaseResponse):
         if value is None or value == []:
             raise missing_parameter(name)
         return value
+
+    def paged(self, name: str, items: list[Any], most: int = 1000) -> ActionResult:
+        """The page of items that the call asks for, as the answer's element `name`; see `page`."""
+        items, token = page(items, self.params, most, self.state.page_size)
+        return ActionResult({name: items, "NextToken": token})

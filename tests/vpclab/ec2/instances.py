@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -11,40 +10,10 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.responses.instances import InstanceResponse
 
 from vpclab.ec2 import power
-from vpclab.ec2.addresses import check_addresses, free_addresses
+from vpclab.ec2.addresses import check_addresses, free_address
 from vpclab.ec2.base_calls import BaseCalls
 from vpclab.ec2.errors import ApiError
-from vpclab.ec2.filters import page, select
-from vpclab.ec2.interfaces import READERS as ENI_READERS
 from vpclab.ec2.state import State
-
-_READERS: dict[str, Any] = {
-    "architecture": lambda instance: [instance.architecture],
-    "availability-zone": lambda instance: [instance.availability_zone],
-    "client-token": lambda instance: [instance.client_token],
-    "image-id": lambda instance: [instance.image_id],
-    "instance-id": lambda instance: [instance.id],
-    "instance-state-code": lambda instance: [instance.state_code],
-    "instance-state-name": lambda instance: [instance.state],
-    "instance-type": lambda instance: [instance.instance_type],
-    "instance.group-id": lambda i: [group.id for group in i.nics[0].group_set],
-    "ip-address": lambda instance: [instance.public_ip_address],
-    "key-name": lambda instance: [instance.key_name],
-    "owner-id": lambda instance: [instance.owner_id],
-    "private-dns-name": lambda instance: [instance.private_dns_name],
-    "private-ip-address": lambda instance: [instance.private_ip_address],
-    "source-dest-check": lambda instance: [instance.source_dest_check],
-    "subnet-id": lambda instance: [instance.subnet_id],
-    "vpc-id": lambda instance: [instance.vpc_id],
-}
-_READERS.update(
-    {
-        f"network-interface.{name}": lambda instance, read=read: [
-            value for eni in instance.nics.values() for value in read(eni)
-        ]
-        for name, read in ENI_READERS.items()
-    }
-)
 
 
 class InstanceCalls(BaseCalls, InstanceResponse):
@@ -58,16 +27,12 @@ class InstanceCalls(BaseCalls, InstanceResponse):
                 "InvalidParameterCombination",
                 "The parameter instancesSet cannot be used with " "the parameter maxResults",
             )
-        chosen = self._named(ids) if ids else self.backend.all_instances()
-        chosen = select(chosen, self.params.get("Filters", []), _READERS)
-        chosen, token = page(chosen, self.params, most=1000)
-        reservations = []
-        for reservation in self.backend.all_reservations():
-            part = copy.copy(reservation)
-            part.instances = [i for i in reservation.instances if i in chosen]
-            if part.instances:
-                reservations.append(part)
-        return ActionResult({"Reservations": reservations, "NextToken": token})
+        filters = self._filters_from_querystring()
+        if ids:
+            found = self.backend.get_reservations_by_instance_ids(ids, filters=filters)
+        else:
+            found = self.backend.all_reservations(filters=filters)
+        return self.paged("Reservations", found)
 
     def run_instances(self) -> ActionResult:
         """New instances, which run at once; EC2 ends their primary ENI with them."""
@@ -77,7 +42,7 @@ class InstanceCalls(BaseCalls, InstanceResponse):
             wanted = self.params.get("PrivateIpAddress")
             check_addresses(self.backend, subnet, [wanted] if wanted else [], 4)
             if not wanted:
-                (wanted,) = free_addresses(self.backend, subnet, 4, 1)
+                wanted = free_address(self.backend, subnet)
             self.params["PrivateIpAddress"] = wanted
         ipv6 = [item["Ipv6Address"] for item in self.params.get("Ipv6Addresses", [])]
         if ipv6:

@@ -9,39 +9,10 @@ from typing import Any
 from vpclab.ec2.resources import Resource
 from vpclab.ec2.wildcards import matches
 
-_OPERATORS = ("StringEquals", "StringLike", "ArnEquals", "ArnLike")
-_KEYS = (
-    "aws:requestedregion",
-    "ec2:attribute",
-    "ec2:availabilityzone",
-    "ec2:instanceid",
-    "ec2:instancetype",
-    "ec2:networkinterfaceid",
-    "ec2:region",
-    "ec2:routetableid",
-    "ec2:subnet",
-    "ec2:vpc",
-)
-_TAG_KEYS = ("aws:resourcetag/", "ec2:resourcetag/")
+_CONDITION = "StringEquals", "ec2:attribute"
+"""The one condition of the policies that the project ships."""
+
 _PARTS = {"Sid", "Effect", "Action", "Resource", "Condition"}
-
-
-@dataclass(frozen=True)
-class _Condition:
-    """One operator with one key and its values."""
-
-    operator: str
-    key: str
-    values: tuple[str, ...]
-
-    def holds(self, resource: Resource) -> bool:
-        """Whether the resource has the key with one of the values."""
-        present = resource.keys.get(self.key)
-        if present is None:
-            return False
-        if self.operator == "StringEquals":
-            return present in self.values
-        return any(matches(value, present) for value in self.values)
 
 
 @dataclass(frozen=True)
@@ -51,14 +22,15 @@ class _Statement:
     allows: bool
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    conditions: tuple[_Condition, ...]
+    attributes: tuple[str, ...] | None
+    """Values of ec2:Attribute, if there is a condition on it."""
 
     def applies(self, action: str, resource: Resource) -> bool:
         """Whether it says anything about this."""
         return (
             any(matches(pattern.lower(), action.lower()) for pattern in self.actions)
             and any(matches(pattern, resource.arn) for pattern in self.resources)
-            and all(condition.holds(resource) for condition in self.conditions)
+            and (self.attributes is None or resource.attribute in self.attributes)
         )
 
 
@@ -106,27 +78,25 @@ def _read_statement(statement: Mapping[str, Any]) -> _Statement:
     """A statement, checked."""
     if unknown := set(statement) - _PARTS:
         raise ValueError(f"not supported in a policy: {', '.join(sorted(unknown))}")
-    conditions = tuple(
-        _read_condition(operator, key, values)
-        for operator, keys in statement.get("Condition", {}).items()
-        for key, values in keys.items()
-    )
     if statement["Effect"] not in ("Allow", "Deny"):
         raise ValueError(f"not an effect: {statement['Effect']}")
     return _Statement(
         statement["Effect"] == "Allow",
         _texts(statement["Action"]),
         _texts(statement["Resource"]),
-        conditions,
+        _read_condition(statement.get("Condition")),
     )
 
 
-def _read_condition(operator: str, key: str, values: Any) -> _Condition:
-    """A condition, checked."""
-    known = key.lower() in _KEYS or key.lower().startswith(_TAG_KEYS)
-    if operator not in _OPERATORS or not known:
-        raise ValueError(f"not supported in a policy: {operator} {key}")
-    return _Condition(operator, key.lower(), _texts(values))
+def _read_condition(condition: Mapping[str, Any] | None) -> tuple[str, ...] | None:
+    """The values of ec2:Attribute that a condition allows; None without a condition."""
+    if condition is None:
+        return None
+    for operator, keys in condition.items():
+        for key, values in keys.items():
+            if len(condition) == len(keys) == 1 and (operator, key.lower()) == _CONDITION:
+                return _texts(values)
+    raise ValueError(f"not supported in a policy: {condition}")
 
 
 def _texts(value: Any) -> tuple[str, ...]:

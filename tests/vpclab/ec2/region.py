@@ -47,13 +47,15 @@ def _session() -> botocore.session.Session:
 class Ec2:
     """EC2 and STS of one region, with nothing in it; listens on a loopback port of its own at once."""
 
-    def __init__(self, region: str = "eu-central-1"):
+    def __init__(self, region: str = "eu-central-1", page_size: int | None = None):
+        """`page_size`: items in a page of a describe that does not say MaxResults; None: all."""
         self.region = region
         self.faults = Faults()
         self.lag = 0.0
         """How many seconds back somebody other than a stale describe may look."""
 
         self.state = State(region, self._reach)
+        self.state.page_size = page_size
         self.identities = Identities()
         self._api = Api(self.state, self.identities, self.faults)
         self.calls = self._api.calls
@@ -82,6 +84,15 @@ class Ec2:
     def stuck(self) -> set[str]:
         """ENIs that stay in `detaching` until they are detached by force."""
         return self.state.stuck
+
+    @property
+    def page_size(self) -> int | None:
+        """Items in a page of a describe that does not say MaxResults; None: all. May be changed at any time."""
+        return self.state.page_size
+
+    @page_size.setter
+    def page_size(self, size: int | None) -> None:
+        self.state.page_size = size
 
     @property
     def power(self) -> Power:

@@ -1,4 +1,4 @@
-"""What a call needs permission for: the ARNs of its resources, and what policies can ask about them."""
+"""What a call needs permission for: the ARNs of its resources, and the attribute that it modifies."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ _INSTANCE = (("instance", "InstanceId"), ("instance", "InstanceIds"))
 _INTERFACE = (("network-interface", "NetworkInterfaceId"),)
 _TABLE = (("route-table", "RouteTableId"),)
 _NEEDS = {
-    "AssignIpv6Addresses": _INTERFACE,
-    "AssignPrivateIpAddresses": _INTERFACE,
     "AttachNetworkInterface": (*_INSTANCE, *_INTERFACE),
     "CreateNetworkInterface": (("subnet", "SubnetId"),),
     "CreateRoute": _TABLE,
@@ -28,24 +26,23 @@ _NEEDS = {
     "StartInstances": _INSTANCE,
     "StopInstances": _INSTANCE,
     "TerminateInstances": _INSTANCE,
-    "UnassignIpv6Addresses": _INTERFACE,
-    "UnassignPrivateIpAddresses": _INTERFACE,
 }
 """By action: kinds of resources, and the parameters that name them. Describe calls need none."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """Something that a policy allows or denies a call on; `keys` are its condition keys, in lower case."""
+    """Something that a policy allows or denies a call on."""
 
     arn: str
-    keys: Mapping[str, str]
+    attribute: str | None = None
+    """The attribute that the call modifies, as the condition key ec2:Attribute has it."""
 
 
 def resources_of(action: str, parameters: Mapping[str, Any], backend: Backend) -> tuple[Resource, ...]:
     """All resources that a call needs permission for; "*" if it is not about any single one."""
     if action == "AssumeRole":
-        return (Resource(str(parameters.get("RoleArn", "*")), {}),)
+        return (Resource(str(parameters.get("RoleArn", "*"))),)
     named = [
         (kind, resource_id)
         for kind, parameter in _NEEDS.get(action, ())
@@ -53,18 +50,12 @@ def resources_of(action: str, parameters: Mapping[str, Any], backend: Backend) -
     ]
     if action == "DetachNetworkInterface":
         named = list(_ends_of(parameters.get("AttachmentId"), backend))
-    regional = {
-        "ec2:region": backend.region_name,
-        "aws:requestedregion": backend.region_name,
-    }
+    attribute = None
     if action.startswith("Modify"):
-        for attribute in set(parameters) - {"NetworkInterfaceId", "InstanceId", "DryRun"}:
-            regional["ec2:attribute"] = attribute
+        attribute = next(iter(set(parameters) - {"NetworkInterfaceId", "InstanceId", "DryRun"}), None)
     if not named:
-        return (Resource("*", regional),)
-    return tuple(
-        Resource(_arn(backend, kind, each), {**regional, **_keys(backend, kind, each)}) for kind, each in named
-    )
+        return (Resource("*", attribute),)
+    return tuple(Resource(_arn(backend, kind, each), attribute) for kind, each in named)
 
 
 def _ids(value: Any) -> list[str]:
@@ -85,24 +76,3 @@ def _ends_of(attachment_id: Any, backend: Backend) -> Iterator[tuple[str, str]]:
 def _arn(backend: Backend, kind: str, resource_id: str) -> str:
     """The ARN of a resource of this account."""
     return f"arn:aws:ec2:{backend.region_name}:{ACCOUNT}:{kind}/{resource_id}"
-
-
-def _keys(backend: Backend, kind: str, resource_id: str) -> dict[str, str]:
-    """The condition keys of a resource, as far as it has any; tags too."""
-    keys: dict[str, str] = {}
-    for name, value in backend.tags.get(resource_id, {}).items():
-        keys[f"aws:resourcetag/{name.lower()}"] = value
-        keys[f"ec2:resourcetag/{name.lower()}"] = value
-    if kind == "route-table" and (table := backend.route_tables.get(resource_id)):
-        keys["ec2:routetableid"] = resource_id
-        keys["ec2:vpc"] = _arn(backend, "vpc", table.vpc_id)
-    if kind == "network-interface" and (eni := backend.enis.get(resource_id)):
-        keys["ec2:networkinterfaceid"] = resource_id
-        keys["ec2:subnet"] = _arn(backend, "subnet", eni.subnet.id)
-        keys["ec2:vpc"] = _arn(backend, "vpc", eni.vpc_id)
-        keys["ec2:availabilityzone"] = eni.availability_zone
-    if kind == "instance" and (instance := backend.get_instance_by_id(resource_id)):
-        keys["ec2:instanceid"] = resource_id
-        keys["ec2:instancetype"] = instance.instance_type
-        keys["ec2:availabilityzone"] = instance.availability_zone or ""
-    return keys

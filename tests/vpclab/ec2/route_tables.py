@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import InvalidRouteTableIdError
 from moto.ec2.models.route_tables import Route, RouteTable
 from moto.ec2.responses.route_tables import RouteTables
+from moto.ec2.utils import generic_filter
 
 from vpclab.ec2.backend import Interface
 from vpclab.ec2.base_calls import BaseCalls
@@ -18,7 +17,6 @@ from vpclab.ec2.destinations import (
     read_destination,
 )
 from vpclab.ec2.errors import ApiError, missing_parameter
-from vpclab.ec2.filters import page, select
 from vpclab.ec2.routes import StatefulRoute, count_static_routes, static_route
 
 _TARGETS = (
@@ -37,35 +35,6 @@ _TARGETS = (
 _MOST_ROUTES = 500
 """Entries of one address family that a table takes by default."""
 
-_READERS: dict[str, Any] = {
-    "route-table-id": lambda table: [table.id],
-    "vpc-id": lambda table: [table.vpc_id],
-    "owner-id": lambda table: [table.owner_id],
-    "association.main": lambda table: [table.main_association_id is not None],
-    "association.route-table-association-id": lambda table: table.all_associations_ids,
-    "association.route-table-id": lambda table: [table.id] * len(table.associations),
-    "association.subnet-id": lambda t: [a.get("SubnetId") for a in t.associations],
-    "association.gateway-id": lambda t: [a.get("GatewayId") for a in t.associations],
-}
-_READERS.update(
-    {
-        f"route.{name}": lambda table, attribute=attribute: [getattr(route, attribute) for route in table.routes]
-        for name, attribute in {
-            "destination-cidr-block": "destination_cidr_block",
-            "destination-ipv6-cidr-block": "destination_ipv6_cidr_block",
-            "destination-prefix-list-id": "destination_prefix_list_id",
-            "gateway-id": "gateway_id",
-            "instance-id": "instance_id",
-            "nat-gateway-id": "nat_gateway_id",
-            "network-interface-id": "network_interface_id",
-            "origin": "origin",
-            "state": "state",
-            "transit-gateway-id": "transit_gateway_id",
-            "vpc-peering-connection-id": "vpc_peering_connection_id",
-        }.items()
-    }
-)
-
 
 class RouteTableCalls(BaseCalls, RouteTables):
     """The calls on route tables."""
@@ -76,9 +45,7 @@ class RouteTableCalls(BaseCalls, RouteTables):
         tables = [self._table(table_id) for table_id in dict.fromkeys(ids)] or [
             table for table in self.backend.route_tables.values() if self._is_visible(table.id)
         ]
-        tables = select(tables, self.params.get("Filters", []), _READERS)
-        tables, token = page(tables, self.params, most=100)
-        return ActionResult({"RouteTables": tables, "NextToken": token})
+        return self.paged("RouteTables", generic_filter(self._filters_from_querystring(), tables), most=100)
 
     def create_route(self) -> ActionResult:
         """A new entry, for a destination that the table has none for."""

@@ -61,6 +61,9 @@ class State:
         self.shared: dict[str, str] = {}
         """Route tables of another account, and the role that may use each."""
 
+        self.page_size: int | None = None
+        """Items in a page of a describe that does not say MaxResults; None: all."""
+
         self.power: Power = NoPower()
         self.on_change: Callable[[], None] = lambda: None
         self._history = History(reach)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -16,7 +13,7 @@ from vpclab.ec2.state import State
 
 
 class StsCalls(TokenResponse):
-    """AssumeRole, GetCallerIdentity and DecodeAuthorizationMessage."""
+    """AssumeRole and GetCallerIdentity."""
 
     state: State
     principal: Principal
@@ -69,25 +66,3 @@ class StsCalls(TokenResponse):
                 "Arn": arn,
             }
         )
-
-    def decode_authorization_message(self) -> ActionResult:
-        """The text behind the encoded part of an UnauthorizedOperation."""
-        try:
-            text = decode_message(self.params.get("EncodedMessage", ""))
-        except ValueError:
-            raise ApiError("InvalidAuthorizationMessageException", "The message is not valid.") from None
-        return ActionResult({"DecodedMessage": text})
-
-
-def encode_message(denied: dict[str, Any]) -> str:
-    """Facts about a denied call in the form that only AWS can read."""
-    packed = zlib.compress(json.dumps(denied).encode(), 9)
-    return base64.urlsafe_b64encode(packed).decode()
-
-
-def decode_message(encoded: str) -> str:
-    """The JSON text of an encoded message; ValueError if it is none."""
-    try:
-        return zlib.decompress(base64.urlsafe_b64decode(encoded)).decode()
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
