@@ -76,7 +76,7 @@ def eni(console: Console, lab: Lab, watch: Watch) -> None:
             watch.wait_until_answers(address, node, 60)
         console.status(f"{node} has {eni_id} and answers at its {len(ENI_ADDRESSES)} addresses")
 
-    console.event("resource created")
+    console.event("resource started")
     console.run(lab, *"pcs resource defaults update resource-stickiness=1000".split())
     # From a node that stays off, EC2 lets an ENI be taken by force. And it cannot be back before anything has moved.
     console.run(lab, *"pcs property set stonith-action=off".split())
