@@ -1,4 +1,4 @@
-"""The scenarios of the demonstration, one for each agent: an operator moves the resource, then a node loses its power."""
+"""The scenarios of the demonstration, one for each agent: planned moves, then a node without power."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EC2_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario: title and file of its picture, a diagram in characters, the VPC, the addresses that a client probes, the steps."""
+    """One scenario: title and file of its picture, diagram, VPC, addresses that a client probes, steps."""
 
     title: str
     picture: str
