@@ -77,7 +77,7 @@ test: lint ## every check and every test
 
 .PHONY: test-unprivileged
 test-unprivileged: $(VENV)/ready ## the tests that need no root
-	$(PYTEST) tests/unit tests/cloud tests/vpclab_tests
+	$(PYTEST) tests/unit tests/aws tests/vpclab_tests
 
 .PHONY: lint
 lint: $(VENV)/ready ## format, lint and types
