@@ -203,8 +203,14 @@ class Attachment:
             try:
                 attachment_id = attach(self._ec2, self.eni.id, self._instance_id, index)
             except Rejected as error:
-                if self._wanted is not None or "already has an interface attached" not in error.full_text:
+                if "already has an interface attached" not in error.full_text:
                     raise
+                if self._wanted is not None:
+                    raise Rejected(
+                        f"change parameter 'device_index': {self._instance_id} has another ENI at {index} ({error.code})",
+                        error.full_text,
+                        error.code,
+                    ) from error
                 # IMDS, from which the taken ones were known, may lag.
                 self._used.update({index}, (e.device_index for e in self._others() if e.device_index is not None))
                 continue
