@@ -74,7 +74,7 @@ def test_an_exception_that_nobody_foresaw_is_unknown() -> None:
         child.result()
 
 
-@pytest.mark.parametrize("death", [lambda: os._exit(9), lambda: os.kill(os.getpid(), signal.SIGSEGV)])
+@pytest.mark.parametrize("death", [lambda: os._exit(9), lambda: os.kill(os.getpid(), signal.SIGTERM)])
 def test_a_child_that_dies_is_told_apart_from_one_that_is_late(death: Callable[[], None]) -> None:
     began = time.monotonic()
     with ChildProcess(death) as child:
