@@ -79,7 +79,7 @@ test: lint ## every check and every test
 
 .PHONY: test-unprivileged
 test-unprivileged: $(VENV)/ready ## the tests that need no root
-	$(PYTEST) tests/unit tests/cloud tests/vpclab_tests
+	$(PYTEST) tests/unit tests/aws tests/vpclab_tests
 
 .PHONY: quick
 quick: lint ## format, lint, types, and the tests of one module or one process; in three minutes

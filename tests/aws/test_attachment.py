@@ -1,20 +1,24 @@
-"""Moving an ENI, as EC2 sees it: who is asked for what, what is refused, and what is done about faults."""
+"""Moving an ENI by the real boto3 and an emulated EC2: who is asked for what, what is refused, and what faults do."""
 
 from __future__ import annotations
 
 import io
-from threading import Event, Timer
+from threading import Timer
 from typing import Any
 
 import pytest
 
-from ocf_aws import eni as enis
-from ocf_aws.cloud import Cloud, Denied, Rejected
-from ocf_aws.deadline import Deadline
-from ocf_aws.eni import Eni, Move
-from ocf_aws.instance import Imds
-from ocf_aws.log import Log
-from ocf_aws.status import HardError, SoftError
+from ocf_aws.aws import attachment as attachment_module
+from ocf_aws.aws import network_interfaces as enis
+from ocf_aws.aws.attachment import Attachment
+from ocf_aws.aws.client import Client
+from ocf_aws.aws.errors import AccessDenied, Rejected
+from ocf_aws.aws.imds import Imds
+from ocf_aws.aws.network_interfaces import Eni
+from ocf_aws.aws.session import Access, make_client
+from ocf_aws.ocf.deadline import Deadline
+from ocf_aws.ocf.errors import REASON_LENGTH, HardError, SoftError
+from ocf_aws.ocf.log import Log
 from vpclab.ec2 import Ec2, effects
 from vpclab.plan import BuiltVpc
 
@@ -41,13 +45,14 @@ class Scene:
             Ipv4Prefixes=[{"Ipv4Prefix": PREFIX}],
         )["NetworkInterface"]["NetworkInterfaceId"]
         self.said = io.StringIO()
-        self.cloud = self.open_cloud(Deadline(20))
+        self.client = self.open_client(Deadline.of_action(20))
         ec2.calls.clear()
 
-    def open_cloud(self, deadline: Deadline) -> Cloud:
-        log = Log("aws-eni-move", "eni", {}, self.said)
+    def open_client(self, deadline: Deadline) -> Client:
+        access = Access(self.ec2.region, None, self.ec2.endpoint, None, "test")
         imds = Imds({}, deadline)
-        return Cloud(imds, deadline, log, "test", region=self.ec2.region, endpoint_url=self.ec2.endpoint, api_timeout=2)
+        log = Log("aws-eni-move", "eni", {}, self.said)
+        return Client(lambda: make_client("ec2", access, imds, deadline), deadline, 2, log)
 
     def attach(self, instance_id: str, index: int = 1) -> str:
         answer = self.operator.attach_network_interface(
@@ -56,20 +61,19 @@ class Scene:
         return str(answer["AttachmentId"])
 
     def describe(self) -> Eni:
-        return enis.describe(self.cloud, self.id)
+        return enis.require_interface(self.client, self.id)
 
-    def move(self, force: str = "if-down", index: int | None = None, used: set[int] | None = None) -> Move:
+    def attachment(self, force: str = "if-down", index: int | None = None, used: set[int] | None = None) -> Attachment:
         log = Log("aws-eni-move", "eni", {}, self.said)
-        return Move(self.cloud, self.describe(), self.here, force, index, {0} if used is None else used, log)
+        return Attachment(self.client, self.describe(), self.here, force, index, {0} if used is None else used, log)
 
     def bring(self, seconds: float = 10, **how: Any) -> Eni:
         """A whole move, as start makes one once the link is there."""
-        deadline = Deadline(seconds)
-        move = self.move(**how)
-        move.take(deadline)
-        is_urgent = Event()
-        is_urgent.set()
-        return move.confirm(deadline, is_urgent)
+        deadline = Deadline.of_action(60).within(seconds)
+        attachment = self.attachment(**how)
+        attachment.attach(deadline)
+        attachment.wait_attached(deadline)
+        return attachment.eni
 
     def calls(self, action: str) -> int:
         return len(self.ec2.calls.named(action))
@@ -85,44 +89,31 @@ def scene(ec2: Ec2, vpc: BuiltVpc, neighbours: dict[str, str], monkeypatch: pyte
 
 def test_an_eni_is_told_with_all_its_addresses_the_primary_one_first(scene: Scene) -> None:
     eni = scene.describe()
-    assert eni.addresses == [*ADDRESSES, IPV6] and eni.prefixes == [PREFIX]
-    assert eni.zone == "eu-central-1a" and eni.whereabouts == "attached to no instance"
-    assert eni.objection is None
+    assert [str(ip) for ip in eni.addresses] == [*ADDRESSES, IPV6]
+    assert [str(prefix) for prefix in eni.prefixes] == [PREFIX]
+    assert eni.zone == "eu-central-1a" and eni.attachment_text == "attached to no instance"
+    assert eni.unmovable_reason is None
 
 
 def test_an_eni_that_does_not_exist_is_a_hard_error_that_names_it(scene: Scene) -> None:
     with pytest.raises(HardError, match="eni_id.*eni-0123456789abcdef0"):
-        enis.describe(scene.cloud, "eni-0123456789abcdef0")
+        enis.require_interface(scene.client, "eni-0123456789abcdef0")
 
 
 def test_a_subnet_is_told_with_its_blocks(scene: Scene) -> None:
-    assert enis.describe_subnet(scene.cloud, scene.describe().subnet_id) == ["10.0.1.0/24", "2001:db8:100:1::/64"]
+    blocks = enis.describe_subnet(scene.client, scene.describe().subnet_id)
+    assert [str(block) for block in blocks] == ["10.0.1.0/24", "2001:db8:100:1::/64"]
 
 
 def test_the_limit_of_an_instance_type_is_told_unless_it_may_not_be_known(scene: Scene) -> None:
-    assert enis.most_enis(scene.cloud, "m5.large") == 3
+    assert enis.max_interfaces(scene.client, "m5.large") == 3
     scene.ec2.allow(scene.here, {"Version": "2012-10-17", "Statement": []})
-    assert enis.most_enis(scene.cloud, "m5.large") is None
+    assert enis.max_interfaces(scene.client, "m5.large") is None
 
 
-def test_a_primary_eni_is_objected_to(scene: Scene) -> None:
-    primary = enis.describe_of(scene.cloud, scene.there)[0]
-    assert "primary ENI" in str(primary.objection)
-
-
-@pytest.mark.parametrize(
-    "said, words",
-    [
-        ({"RequesterManaged": True}, "AWS service"),
-        ({"Operator": {"Managed": True, "Principal": "x"}}, "AWS service"),
-        ({"InterfaceType": "nat_gateway"}, "nat_gateway"),
-        ({"Attachment": {"AttachmentId": "ela-attach-1", "Status": "attached"}}, "other than an instance"),
-    ],
-)
-def test_what_is_no_plain_eni_is_objected_to(said: dict[str, Any], words: str) -> None:
-    plain = {"NetworkInterfaceId": "eni-1", "MacAddress": "02:00:00:00:00:01", "AvailabilityZone": "a", "SubnetId": "s"}
-    assert Eni(plain).objection is None
-    assert words in str(Eni({**plain, **said}).objection)
+def test_a_primary_eni_can_never_be_moved(scene: Scene) -> None:
+    primary = enis.describe_interfaces(scene.client, "attachment.instance-id", scene.there)[0]
+    assert "primary ENI" in str(primary.unmovable_reason)
 
 
 # --- a move -----------------------------------------------------------------------------------------------------------
@@ -164,7 +155,7 @@ def test_the_next_index_is_taken_where_imds_did_not_know_that_one_is_used(scene:
 
 
 def test_an_index_that_is_given_and_used_is_refused(scene: Scene) -> None:
-    with pytest.raises(Rejected, match="device index '0'"):
+    with pytest.raises(Rejected, match="parameter 'device_index': i-.* has another ENI at 0"):
         scene.bring(index=0)
     assert scene.bring(index=2).device_index == 2
 
@@ -178,13 +169,13 @@ def test_an_instance_that_is_full_is_refused_in_ec2s_words(scene: Scene) -> None
         scene.bring(used={0, 1, 2})
 
 
-def test_terminating_the_holder_spares_the_eni_after_outlive(scene: Scene) -> None:
+def test_terminating_the_holder_spares_an_eni_that_is_to_be_kept(scene: Scene) -> None:
     eni = scene.bring()
     change = {"AttachmentId": eni.attachment_id, "DeleteOnTermination": True}
     scene.operator.modify_network_interface_attribute(NetworkInterfaceId=scene.id, Attachment=change)
-    assert scene.describe().ends_with_holder
-    enis.outlive(scene.cloud, scene.describe())
-    assert not scene.describe().ends_with_holder
+    assert scene.describe().delete_on_termination
+    enis.keep_on_termination(scene.client, scene.describe())
+    assert not scene.describe().delete_on_termination
 
 
 # --- force ------------------------------------------------------------------------------------------------------------
@@ -206,8 +197,11 @@ def test_a_stuck_eni_of_a_holder_that_is_down_is_detached_by_force(scene: Scene)
 def test_a_stuck_eni_of_a_holder_that_runs_is_never_forced_but_explained(scene: Scene) -> None:
     scene.attach(scene.there)
     scene.ec2.stuck.add(scene.id)
-    with pytest.raises(SoftError, match=f"still detaching from {scene.there}.*force_detach=after"):
+    with pytest.raises(SoftError) as failure:
         scene.bring(seconds=3)
+    told = str(failure.value)
+    assert told == f"fence {scene.there} or set force_detach=after: {scene.id} is still detaching from it"
+    assert len(told) <= REASON_LENGTH
     assert forced(scene) == [False]
 
 
@@ -223,7 +217,7 @@ def test_nothing_is_forced_where_it_is_not_wanted(scene: Scene) -> None:
     scene.ec2.stuck.add(scene.id)
     scene.operator.stop_instances(InstanceIds=[scene.there])
     with pytest.raises(SoftError):
-        scene.bring(seconds=2.5, force="never")
+        scene.bring(seconds=4, force="never")
     assert forced(scene) == [False]
 
 
@@ -262,52 +256,50 @@ ONCE = [
 @pytest.mark.parametrize("action, name", [(action, name) for action, faults in ONCE for name in faults])
 def test_a_call_that_fails_once_is_made_again(scene: Scene, action: str, name: str) -> None:
     scene.attach(scene.there)
-    move = scene.move()
+    attachment = scene.attachment()
     scene.ec2.faults.add(action, effect={**BROKEN, **REFUSED}[name], times=1)
-    move.take(Deadline(10))
+    attachment.attach(Deadline.of_action(10))
     assert scene.describe().is_held_by(scene.here)
 
 
 def test_reads_that_lag_do_not_lead_to_second_writes(scene: Scene) -> None:
     scene.attach(scene.there)
-    move = scene.move()
+    attachment = scene.attachment()
     scene.ec2.faults.add("DescribeNetworkInterfaces", effect=effects.Stale(1))
-    move.take(Deadline(10))
+    attachment.attach(Deadline.of_action(10))
     assert scene.calls("DetachNetworkInterface") == 1
 
 
 def test_an_api_that_is_dead_is_a_soft_error_within_the_deadline(scene: Scene) -> None:
-    move = scene.move()
+    attachment = scene.attachment()
     scene.ec2.faults.add(effect=effects.Reset())
     with pytest.raises(SoftError, match="in time"):
-        move.take(Deadline(2.5))
+        attachment.attach(Deadline.of_action(2.5))
 
 
 def test_a_right_that_is_missing_is_named(scene: Scene) -> None:
     scene.attach(scene.there)
     statement = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
     scene.ec2.allow(scene.here, {"Version": "2012-10-17", "Statement": [statement]})
-    with pytest.raises(Denied, match="allow ec2:DetachNetworkInterface in IAM"):
+    with pytest.raises(AccessDenied, match="allow ec2:DetachNetworkInterface"):
         scene.bring()
-    denial = enis.find_denial(scene.cloud, scene.id, scene.here, 1)
-    assert "allow ec2:AttachNetworkInterface in IAM" in str(denial)
+    denial = enis.check_attach_permission(scene.client, scene.id, scene.here, 1)
+    assert "allow ec2:AttachNetworkInterface" in str(denial)
     assert scene.describe().holder == scene.there
 
 
 def test_asking_for_the_right_changes_nothing_and_looks_at_the_right_alone(scene: Scene) -> None:
     scene.attach(scene.there)
-    assert enis.find_denial(scene.cloud, scene.id, scene.here, 1) is None
+    assert enis.check_attach_permission(scene.client, scene.id, scene.here, 1) is None
     assert scene.describe().holder == scene.there
 
 
 def test_an_eni_that_is_taken_away_again_is_not_fought_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(enis, "_STALE_SECONDS", 0.2)
+    monkeypatch.setattr(attachment_module, "_STALE_SECONDS", 0.2)
     scene.ec2.times.attach = 60
-    move = scene.move()
-    attachment_id = move.take(Deadline(20))
-    is_urgent = Event()
-    is_urgent.set()
+    attachment = scene.attachment()
+    attachment_id = attachment.attach(Deadline.of_action(20))
     Timer(0.5, scene.operator.detach_network_interface, kwargs={"AttachmentId": attachment_id}).start()
     with pytest.raises(SoftError, match="accepted to attach.*but it is"):
-        move.confirm(Deadline(10), is_urgent)
+        attachment.wait_attached(Deadline.of_action(10))
     assert not scene.calls("DetachNetworkInterface")

@@ -1,4 +1,4 @@
-"""Threads that share a TLS context."""
+"""The TLS context that threads share, in the real botocore."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROGRAM = """
 from sys import argv
 from threading import Barrier, Thread
 from botocore import httpsession
-from ocf_aws.tls import settle_contexts
+from ocf_aws.aws.session import _share_ssl_context
 
 def renew():
     global context
@@ -26,7 +26,7 @@ def load():
         context.load_verify_locations(argv[1])
         end.wait()
 
-settle_contexts()
+_share_ssl_context()
 begin, end = Barrier(8, renew), Barrier(8)
 threads = [Thread(target=load) for _ in range(8)]
 for thread in threads:

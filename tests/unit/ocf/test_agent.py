@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from ocf_aws.declare import Action, Agent, Parameter, boolean, positive_seconds
-from ocf_aws.status import FatalError
+from ocf_aws.ocf.agent import META_DATA, Action, Agent, Parameter, ParameterValues, boolean, integer
+from ocf_aws.ocf.errors import REASON_LENGTH, FatalError
+from ocf_aws.ocf.runtime import Context
+
+
+def start(context: Context) -> None:
+    """An action that does nothing."""
+
 
 AGENT = Agent(
     "an-agent",
+    "1.0",
     "short",
     "long",
     (
@@ -19,11 +26,11 @@ AGENT = Agent(
         Parameter("choice", "s", "l", options=("a", "b"), default="a"),
         Parameter("note", "s", "l"),
     ),
-    (Action("start", timeout=10),),
+    (Action("start", start, timeout=10), Action("monitor", start, timeout=10, interval=20, depth=0)),
 )
 
 
-def read(**values: str):  # type: ignore[no-untyped-def]
+def read(**values: str) -> ParameterValues:
     return AGENT.read({f"OCF_RESKEY_{name}": value for name, value in values.items()})
 
 
@@ -53,13 +60,13 @@ def test_the_newer_name_wins_over_the_older_one() -> None:
         ({"ip": "x", "choice": "c"}, "parameter 'choice': 'c' is none of a, b"),
     ],
 )
-def test_what_is_wrong_is_named(values: dict[str, str], named: str) -> None:
+def test_a_wrong_parameter_is_named_with_what_is_wrong(values: dict[str, str], named: str) -> None:
     with pytest.raises(FatalError) as failure:
         read(**values).require_right()
     assert str(failure.value) == named
 
 
-def test_all_that_is_wrong_is_named_at_once() -> None:
+def test_all_wrong_parameters_are_named_at_once() -> None:
     with pytest.raises(FatalError, match="'ip' is required; .*'count'"):
         read(count="x").require_right()
 
@@ -83,8 +90,33 @@ def test_booleans_are_read_as_pacemaker_reads_them(text: str, value: bool) -> No
     assert boolean(text) is value
 
 
-def test_seconds_may_carry_their_unit_and_must_be_positive() -> None:
-    assert positive_seconds("10") == positive_seconds("10s") == 10
-    for text in ("0", "-1", "ten"):
-        with pytest.raises(ValueError):
-            positive_seconds(text)
+@pytest.mark.parametrize("text", ["", "maybe", "2", "TRUE FALSE"])
+def test_a_word_that_pacemaker_does_not_know_is_no_boolean(text: str) -> None:
+    with pytest.raises(ValueError, match="neither true nor false"):
+        boolean(text)
+
+
+def test_whole_numbers_are_read_and_others_refused() -> None:
+    assert integer(" -7 ") == -7
+    with pytest.raises(ValueError, match="'7.5' is not a whole number"):
+        integer("7.5")
+
+
+def test_unknown_names_are_refused_where_that_is_asked_for() -> None:
+    with pytest.raises(FatalError, match="unknown parameter 'colour', 'size'"):
+        read(ip="x", size="1", colour="red").require_known()
+    read(ip="x").require_known()
+
+
+def test_a_long_list_of_wrong_parameters_is_cut_for_pacemaker_and_whole_for_the_log() -> None:
+    with pytest.raises(FatalError) as failure:
+        read(count="many " * 20, flag="maybe " * 20).require_right()
+    assert len(str(failure.value)) <= REASON_LENGTH
+    assert "'flag'" in failure.value.detail
+
+
+def test_an_action_is_found_by_its_name_and_meta_data_is_the_frame_s_own() -> None:
+    found = AGENT.find_action("monitor")
+    assert found is not None and (found.function, found.interval, found.depth) == (start, 20, 0)
+    assert AGENT.find_action("promote") is None and AGENT.find_action("meta-data") is None
+    assert AGENT.actions[-1] is META_DATA
