@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections import namedtuple
 from ssl import SSLContext
 from threading import Lock
 
 from ocf_aws.aws.errors import NoCredentials, Rejected, Unanswered, failure
 from ocf_aws.ocf.errors import Failure, FatalError, HardError, NotInstalled, NotPermitted, shorten
 from ocf_aws.parameters import without_password
+from ocf_aws.record import Record
 from ocf_aws.threads import call_within
 
 TYPE_CHECKING = False
@@ -29,13 +29,11 @@ _CONNECTIONS = 16
 _NOT_NEEDED = ("awscrt", "OpenSSL")
 
 
-class Access(namedtuple("Access", "region profile endpoint_url proxy user_agent")):
+class Access(Record):
     """How a definition has EC2 and STS reached; None for what boto3's own chain and IMDS say.
 
     user_agent: the words by which CloudTrail shows which resource made a call.
     """
-
-    __slots__ = ()
 
     region: str | None
     profile: str | None

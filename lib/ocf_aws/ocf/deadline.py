@@ -6,8 +6,9 @@ so whatever may wait asks here first for how long.
 
 from __future__ import annotations
 
-from collections import namedtuple
 from time import monotonic, sleep
+
+from ocf_aws.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +18,8 @@ DEFAULT_TIMEOUT = 20.0
 """Seconds, where nobody names a timeout: Pacemaker's own default for an operation."""
 
 
-class Deadline(namedtuple("Deadline", "end")):
+class Deadline(Record):
     """A point in time by which something has to be done: `end` on the monotonic clock, in seconds."""
-
-    __slots__ = ()
 
     end: float
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
-from collections import namedtuple
 from time import monotonic
 
 from ocf_aws.ocf.deadline import DEFAULT_TIMEOUT, Deadline
 from ocf_aws.ocf.errors import ExitStatus, Failure, NotPermitted, NotRunning, Unimplemented, Unknown, unforeseen
 from ocf_aws.ocf.log import Log
+from ocf_aws.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 2.0
 
 
-class Context(namedtuple("Context", "agent action resource environ parameters deadline log check_level is_recurring")):
+class Context(Record):
     """One action of one resource, as Pacemaker asks for it.
 
     agent: the declaration. action: its name. resource: the name of the resource. environ: the environment.
@@ -34,8 +34,6 @@ class Context(namedtuple("Context", "agent action resource environ parameters de
     check_level: how deep a check goes (OCF_CHECK_LEVEL). is_recurring: whether Pacemaker repeats it; a monitor that it
     does not repeat is a probe, which may find nothing.
     """
-
-    __slots__ = ()
 
     agent: Agent
     action: str
