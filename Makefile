@@ -36,7 +36,7 @@ help: ## this list
 .PHONY: install
 install: ## install agents, library, man pages and documents (DESTDIR and PYTHON are honoured)
 	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SITELIB) $(MANDIR)/man7 $(DOCDIR))
-	cd lib && find ocf_aws -name '*.py' -o -name py.typed | while read -r file; do \
+	cd lib && find ocf_aws -name '*.py' -o -name '*.json' -o -name py.typed | while read -r file; do \
 		install -D -m 0644 "$$file" "$(DESTDIR)$(SITELIB)/$$file" || exit 1; done
 	for agent in $(AGENTS); do \
 		name=$${agent##*/}; module=$$(echo $$name | tr - _); launcher=$(DESTDIR)$(AGENTDIR)/$$name; \

@@ -23,9 +23,8 @@ def load(name: str) -> Any:
 
 def find(package: str) -> ModuleSpec:
     """Where a package is. Raises ImportError."""
-    from importlib.machinery import PathFinder
-
     import site
+    from importlib.machinery import PathFinder
 
     # It does its work by itself where the interpreter was started with it.
     if sys.flags.no_site:

@@ -6,6 +6,7 @@ so whatever may wait asks here first for how long.
 
 from __future__ import annotations
 
+from os import urandom
 from time import monotonic, sleep
 
 from ocf_aws.record import Record
@@ -45,11 +46,10 @@ class Deadline(Record):
         first, longest: seconds. Yields once before the first pause, so that `for _ in deadline.attempts():` tries at
         least once. Each pause is random by a quarter: nodes that start together do not ask EC2 together.
         """
-        from random import uniform
-
         pause = first
         yield
         while self.left() > pause:
-            sleep(uniform(0.75, 1.0) * pause)
+            # `random` takes 5 ms to load.
+            sleep(pause * (0.75 + urandom(1)[0] / 1020))
             yield
             pause = min(pause * 1.5, longest)

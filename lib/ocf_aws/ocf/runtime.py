@@ -6,6 +6,7 @@ The only place that prints, that exits, and where an exception becomes an exit s
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import sys
 from time import monotonic
@@ -146,6 +147,7 @@ def _outlast(context: Context, action: Action) -> None:
             failure = error
         except Exception as error:
             failure = unforeseen(error)
+        gc.enable()
         since = first_seen.setdefault(type(failure), monotonic())
         if monotonic() - since >= failure.certain_after:
             raise failure
@@ -177,6 +179,8 @@ def main(agent: Agent) -> None:
     """Run this process's action and end the process."""
     # Where a library crashes the interpreter, the log tells in which call.
     faulthandler.enable()
+    # An action ends before there is any garbage to speak of; one that is tried again and again does not.
+    gc.disable()
     status = run(agent, sys.argv, os.environ, sys.stdout, sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
