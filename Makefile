@@ -13,7 +13,7 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' lib/ocf_aws/__init__.
 AGENTS = $(wildcard agents/*)
 DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/pictures packaging/iam packaging/examples packaging/docs packaging/aws)
 # What more the tests take of Debian's: to build packages, find faults in them, and run the agent of today.
-TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint
+TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint systemd
 VENV = .venv
 TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
@@ -81,7 +81,7 @@ test: lint ## every check and every test
 
 .PHONY: test-unprivileged
 test-unprivileged: $(VENV)/ready ## the tests that need no root
-	$(PYTEST) tests/unit tests/cloud tests/vpclab_tests
+	$(PYTEST) tests/unit tests/aws tests/vpclab_tests
 
 .PHONY: quick
 quick: lint ## format, lint, types, and the tests of one module or one process; in three minutes

@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+# Tests of tests/unit need nothing but Python and pytest: what needs more is imported where it is used.
 import pytest
 
 from ocf_aws import __version__
-from vpclab import sandbox
-from vpclab.checkout import build
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -58,12 +57,16 @@ def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def deb(shared_directory: Path) -> Path:
     """The package for Debian, of this checkout as it is."""
+    from vpclab.checkout import build
+
     return build(shared_directory / "deb", __version__, "deb") / f"resource-agents-aws_{__version__}_all.deb"
 
 
 @pytest.fixture(scope="session")
 def in_sandbox() -> None:
     """For whatever changes links, addresses, routes or mounts: it must not be the machine's own."""
+    from vpclab import sandbox
+
     if os.geteuid() != 0:
         pytest.skip("needs root: the kernel's tables and mounts are changed")
     if not sandbox.inside():

@@ -20,6 +20,7 @@ class ChildProcess:
 
     def __init__(self, work: Callable[[], Any]):
         self._outcome: list[Any] = []
+        self._is_late = False
         self._reader, writer = os.pipe()
         self._child = os.fork()
         if self._child == 0:
@@ -63,6 +64,7 @@ class ChildProcess:
         from signal import SIGKILL
 
         if not self._outcome and not select([self._reader], [], [], seconds)[0]:
+            self._is_late = True
             os.kill(self._child, SIGKILL)
 
     def _wait(self) -> Any:
@@ -71,8 +73,9 @@ class ChildProcess:
         if not self._outcome:
             with open(self._reader, "rb") as pipe:
                 sent = pipe.read()
-            os.waitpid(self._child, 0)
-            self._outcome.append(pickle.loads(sent) if sent else SoftError("it took too long"))
+            status = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+            lost = "it took too long" if self._is_late else f"its process died with status {status}"
+            self._outcome.append(pickle.loads(sent) if sent else SoftError(lost))
         return self._outcome[0]
 
 

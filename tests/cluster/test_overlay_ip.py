@@ -195,4 +195,4 @@ def steal(lab: Lab, table: str, thief: str) -> None:
 def monitors_run(lab: Lab, node: str) -> int:
     """How many monitors have warned so far that the route tables are unknown."""
     log = lab.nodes[node].root / "var/log/pacemaker/pacemaker.log"
-    return log.read_text(errors="replace").count("what the route tables say is unknown")
+    return log.read_text(errors="replace").count("what EC2 does is unknown")

@@ -179,8 +179,9 @@ def create_eni(single_node: SingleNode, subnet: str) -> str:
 
 
 def live_with(single_node: SingleNode, eni: str) -> None:
-    """The life of an ENI that another node had."""
+    """The life of an ENI that another node had and is slow to let go: then start asks EC2 whether that node runs."""
     for action, how in ACTIONS:
+        single_node.ec2.times.detach = 0 if action == "stop" else 3
         result = single_node.run("aws-eni-move", action, {"eni_id": eni}, **how)
         assert result.status == 0, result.reason
 

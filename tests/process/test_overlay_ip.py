@@ -179,7 +179,7 @@ def test_a_missing_route_is_reported_where_it_must_not_be_created(resource: Reso
     new = Resource(resource.single_node, ip="192.168.10.11", create_route="false")
     result = new("start")
     assert result.status == 2 and "create_route=false" in result.reason
-    assert f"{next(iter(resource.tables.values()))} and 2 more" in result.reason
+    assert f"{next(iter(resource.tables.values()))}, " in result.reason and "and 1 more: " in result.reason
     for table_id in resource.tables.values():
         assert table_id in result.stderr
 

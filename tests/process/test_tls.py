@@ -49,5 +49,5 @@ def test_an_endpoint_that_no_known_authority_certified_is_told_nothing(single_no
     trustme.CA().cert_pem.write_to_path(str(bundle))
     done = start(single_node, bundle)
     assert done.status == 1
-    assert "certificate verify failed" in done.reason
+    assert "CERTIFICATE_VERIFY_FAILED" in done.reason and "certificate verify failed" in done.stderr
     assert not single_node.ec2.calls

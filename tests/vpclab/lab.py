@@ -36,8 +36,7 @@ _PROBE = "/usr/local/lib/vpclab/probe.py"
 """The program that probes and responds, on each instance."""
 
 _BOOT_SECONDS = 8.0
-"""What an operating system takes from power to its services. Without it a fenced node would be back in the cluster before
-the other one has taken over, which no real one is."""
+"""From power-on to the services. Without it, a fenced node would be back before its peer has taken over."""
 
 _RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {_PROBE} respond\n"
 
@@ -61,7 +60,7 @@ class Lab:
     ready_seconds: float
 
     def __init__(self, plan: Plan = DEFAULT, package: Path | None = None) -> None:
-        """`package`: the .deb that the nodes get; without one they get the agents of this checkout by `make install`."""
+        """`package`: a .deb to install on the nodes; None: install the agents of this checkout by `make install`."""
         self.plan = plan
         self._package = package
         self.instances: dict[str, Instance] = {}
@@ -110,7 +109,7 @@ class Lab:
         return next(eni.id for eni in self.ec2.vpc().enis if (eni.instance_id, eni.device_index) == (instance_id, 0))
 
     def create_eni(self, subnet: str, *addresses: str) -> str:
-        """An ENI that nobody has yet, in a subnet of the plan, with these IPv4 and IPv6 addresses. Returns its id."""
+        """A detached ENI in a subnet of the plan, with these IPv4 and IPv6 addresses. Returns its id."""
         ipv4 = [{"PrivateIpAddress": address} for address in addresses if ":" not in address]
         ipv6 = [{"Ipv6Address": address} for address in addresses if ":" in address]
         answer = self.ec2.operator().create_network_interface(
@@ -121,12 +120,12 @@ class Lab:
         return str(answer["NetworkInterface"]["NetworkInterfaceId"])
 
     def eni_holder(self, eni_id: str) -> str | None:
-        """The host that an ENI is plugged into, None without one."""
+        """The host that an ENI is attached to; None without one."""
         owner = next(eni.instance_id for eni in self.ec2.vpc().enis if eni.id == eni_id)
         return next((name for name, instance in self.instances.items() if instance.id == owner), None)
 
     def holders(self, destination: str) -> dict[str, str | None]:
-        """Who gets packets for a destination, by the name of the route table: a host's name, or None."""
+        """The host to which each route table sends a destination, by the table's name; None without a route."""
         vpc = self.ec2.vpc()
         owners = {eni.id: eni.instance_id for eni in vpc.enis}
         names = {instance.id: name for name, instance in self.instances.items()}
@@ -138,7 +137,7 @@ class Lab:
         return found
 
     def fence(self) -> None:
-        """Let the cluster fence its nodes with fence_aws, and wait until it can."""
+        """Set up fence_aws, and wait until the cluster is idle."""
         hosts = ";".join(f"{node.name}:{node.id}" for node in self.nodes.values())
         options = [f"region={self.plan.region}", f"pcmk_host_map={hosts}"]
         # An instance here has no operating system that could shut down in order; older
@@ -179,7 +178,7 @@ class Lab:
         self.cluster.wait_online()
 
     def _sync_network(self) -> None:
-        """Make the network equal to what EC2 says; one at a time, so that none is lost."""
+        """Make the network equal to EC2's state; one call at a time, so that no change is lost."""
         with self._syncing:
             self.network.sync(self.ec2.vpc())
 
@@ -189,7 +188,7 @@ class Lab:
             instance.close()
 
     def _write_settings(self, instance: Instance, authority: Authority) -> None:
-        """Tell an instance the names of the others and of AWS, and whom to trust."""
+        """Write the names of the other hosts and of AWS, and the lab's CA, to an instance."""
         hosts = ["127.0.0.1 localhost", "::1 localhost"]
         hosts += [f"{host.address} {host.name}" for host in self.plan.hosts]
         hosts += [f"{AWS_ADDRESS} {name}" for name in authority.names]
@@ -229,6 +228,6 @@ class _Power:
             self._instances[instance_id].off()
 
     def on(self, instance_id: str) -> None:
-        """Give an instance power; it runs from now on, as EC2 has it, and starts what is enabled when it has booted."""
+        """Boot an instance. EC2 says `running` from now on; services start after the boot time."""
         if instance_id in self._instances:
             self._instances[instance_id].boot(_BOOT_SECONDS)

@@ -1,6 +1,6 @@
-"""What a lab is made of before anything runs: the VPC, its subnets and route tables, the hosts in them.
+"""The plan of a lab: the VPC, its subnets and route tables, the hosts in them.
 
-A plan is a frozen value; `build_vpc` and `run_hosts` make it true in an emulated EC2.
+A plan is an immutable value; `build_vpc` and `run_hosts` create it in an emulated EC2.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class SubnetPlan:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """An instance: `subnet` is a subnet's name, `node` tells whether it is in the cluster."""
+    """An instance: `subnet` is a subnet's name, `node`: whether it is in the cluster."""
 
     name: str
     subnet: str

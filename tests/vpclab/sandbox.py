@@ -1,4 +1,4 @@
-"""The sandbox: namespaces of its own for one lab, gone with all that is in it when its command ends.
+"""The sandbox: namespaces for one lab. When its command ends, they end with everything in them.
 
     python3 sandbox.py COMMAND [ARGUMENT...]         runs a command in a new sandbox
     python3 sandbox.py --join COMMAND [ARGUMENT...]  runs it in the one that is running
@@ -96,7 +96,7 @@ def main(argv: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     if os.geteuid() != 0:
-        print("a sandbox needs root: its network is the kernel's", file=sys.stderr)
+        print("This needs root, because it makes namespaces and mounts: use sudo", file=sys.stderr)
         return 77
     _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID | _CLONE_NEWNET))
     first = os.fork()

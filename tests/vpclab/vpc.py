@@ -1,4 +1,4 @@
-"""A VPC as values: what the emulated EC2 says of it, and what the network of the lab must therefore do.
+"""A VPC as immutable values, between the emulated EC2 and the network.
 
 `ec2` makes a `Vpc` from its own state, `network` turns one into links, addresses and kernel routes;
 neither knows the other.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Eni:
-    """An elastic network interface that an instance has, or nobody."""
+    """An elastic network interface, attached or not."""
 
     id: str
     mac: str

@@ -1,4 +1,4 @@
-"""Waiting for what cannot tell by itself that it has happened."""
+"""Waiting for a condition by polling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def wait_until(
     *,
     every: float = 0.1,
 ) -> float:
-    """Ask until the answer is yes; returns the seconds that it took.
+    """Poll until the condition holds; returns the seconds that it took.
 
     `timeout`, `every`: seconds. Raises TimeoutError with the text of `otherwise`.
     """

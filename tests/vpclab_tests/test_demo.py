@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,11 @@ def test_the_demo_shows_what_a_client_saw_and_draws_it(tmp_path: Path) -> None:
     for said in ("192.168.10.10  node2 answers, after", "10.0.1.50           node2 answers", "ocf:aws:aws-eni-move"):
         assert said in done.stdout
     assert [done.stdout.count(f"* {event}") for event in ("move to node", "power of node")] == [2, 2]
+    for told in done.stdout.split("What the client saw:")[1:]:
+        # Between two events of the operator, an address has one node at most.
+        for between in re.split(r"^ +[\d.]+ s  \* ", told, flags=re.MULTILINE):
+            for address in ("192.168.10.10", "10.0.1.50", "10.0.1.51", "2001:db8:100:1::50"):
+                assert len(set(re.findall(rf"  {address} +(node\d) answers", between))) <= 1, told
     for name in ("demo.svg", "demo-eni.svg"):
         assert ET.parse(tmp_path / name).getroot().tag.endswith("svg")
     assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}

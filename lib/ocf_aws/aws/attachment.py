@@ -95,8 +95,7 @@ class Attachment:
                 problem = str(error)
             except Unknown as error:
                 problem = str(error)
-        reason, command = self._advice()
-        raise SoftError(shorten(f"{reason}{self.eni.id} is not attached here in time: {problem}"), command)
+        raise self._late(problem)
 
     def check(self) -> None:
         """Ask EC2 now and then whether the attachment still stands. Raises SoftError where it does not."""
@@ -203,8 +202,14 @@ class Attachment:
             try:
                 attachment_id = attach(self._ec2, self.eni.id, self._instance_id, index)
             except Rejected as error:
-                if self._wanted is not None or "already has an interface attached" not in error.full_text:
+                if "already has an interface attached" not in error.full_text:
                     raise
+                if self._wanted is not None:
+                    raise Rejected(
+                        f"change parameter 'device_index': {self._instance_id} has another ENI at {index} ({error.code})",
+                        error.full_text,
+                        error.code,
+                    ) from error
                 # IMDS, from which the taken ones were known, may lag.
                 self._used.update({index}, (e.device_index for e in self._others() if e.device_index is not None))
                 continue
@@ -218,9 +223,11 @@ class Attachment:
                 return index
         raise HardError(f"{self._instance_id} has no device index left")
 
-    def _advice(self) -> tuple[str, str]:
-        """What a person can do about a holder that does not let go: the start of a reason, and a command."""
+    def _late(self, problem: str) -> SoftError:
+        """What to tell when the time is over; of a holder that does not let go, what a person can do about it."""
         if self.eni.attachment_status != "detaching" or self._force == "after":
-            return "", ""
-        command = f"aws ec2 detach-network-interface --attachment-id {self.eni.attachment_id} --force"
-        return "fence its holder or set force_detach=after: ", f"by hand: {command}"
+            return SoftError(shorten(f"{self.eni.id} is not attached here in time: {problem}"))
+        return SoftError(
+            f"fence {self.eni.holder} or set force_detach=after: {self.eni.id} is still detaching from it",
+            f"by hand: aws ec2 detach-network-interface --attachment-id {self.eni.attachment_id} --force",
+        )

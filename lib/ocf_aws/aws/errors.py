@@ -58,6 +58,11 @@ class AccessDenied(NotPermitted):
 
     certain_after = SETTLE_SECONDS
 
+    def about(self, objects: str) -> str:
+        """As Failure's: allow CALL on OBJECTS to role ROLE (CODE)."""
+        verb, call, rest = str(self).split(" ", 2)
+        return f"{verb} {call} on {objects} {rest}" if verb == "allow" else super().about(objects)
+
 
 class NoCredentials(NotPermitted):
     """This node has no credentials."""

@@ -206,7 +206,7 @@ class Imds:
             answer = connection.getresponse()
             return answer.status, answer.read().decode(errors="replace")
         except (OSError, HTTPException) as error:
-            raise Unknown(shorten(f"IMDS at {place} does not answer: {error or type(error).__name__}")) from error
+            raise Unknown(shorten(f"IMDS at {place} does not answer: {str(error) or type(error).__name__}")) from error
         finally:
             connection.close()
 

@@ -74,7 +74,7 @@ class Eni(Record):
                 attachment.get("DeviceIndex"),
                 bool(attachment.get("DeleteOnTermination")),
             )
-        except (LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise Unknown(f"EC2 answers nonsense about an ENI: {type(error).__name__} {error}") from error
 
     def is_held_by(self, instance_id: str) -> bool:

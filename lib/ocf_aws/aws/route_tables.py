@@ -240,7 +240,7 @@ class RouteUpdate:
             self._call("replace_route", table_id, NetworkInterfaceId=self.target.eni_id, **more)
         except AccessDenied as error:
             raise AccessDenied(
-                shorten(f"has no route for it: create it once, or {error}", 100), error.detail
+                "no route: create it once, or allow ec2:CreateRoute (UnauthorizedOperation)", error.detail
             ) from error
 
     def _delete(self, route: Route, **more: Any) -> None:

@@ -124,9 +124,10 @@ class _Connection:
             while offset < len(data):
                 length, kind, flags = unpack_from("=IHH", data, offset)
                 body = data[offset + 16 : offset + length]
-                if kind == _NLMSG_ERROR:
+                # A dump that breaks off ends with its error in the last message (netlink_dump_done() in af_netlink.c).
+                if kind in (_NLMSG_ERROR, _NLMSG_DONE) and len(body) >= 4:
                     code = -unpack_from("=i", body)[0]
-                    if code:
+                    if code > 0:
                         raise OSError(code, os.strerror(code))
                 yield kind, flags, body
                 offset += (length + 3) & ~3

@@ -44,6 +44,10 @@ class Failure(Exception):
         super().__init__(reason)
         self.detail = detail
 
+    def about(self, objects: str) -> str:
+        """The reason with the ids of what it is about."""
+        return f"{objects}: {self}"
+
     @property
     def full_text(self) -> str:
         """Reason and detail, for the log."""
@@ -121,12 +125,12 @@ def combine(failures: Iterable[tuple[str, Failure]]) -> Failure:
     """
     failures = list(failures)
     ranked = sorted(failures, key=lambda each: _rank(each[1]))
-    names: dict[str, list[str]] = {}
-    for name, failure in ranked:
-        names.setdefault(str(failure), []).append(name)
     hardest = ranked[0][1]
+    alike: dict[str, tuple[Failure, list[str]]] = {}
+    for name, failure in ranked:
+        alike.setdefault(str(failure), (failure, []))[1].append(name)
     combined: Failure = _KINDS[_rank(hardest)](
-        _join_whole([_name_objects(reason, of) for reason, of in names.items()]),
+        _join_whole([_name_objects(failure, names) for failure, names in alike.values()]),
         "; ".join(f"{name}: {failure.full_text}" for name, failure in failures),
     )
     combined.certain_after = max(each.certain_after for _, each in ranked if _rank(each) == _rank(hardest))
@@ -143,14 +147,14 @@ def _rank(failure: Failure) -> int:
     return next((rank for rank, kind in enumerate(_KINDS) if isinstance(failure, kind)), len(_KINDS) - 2)
 
 
-def _name_objects(reason: str, names: list[str]) -> str:
-    """The names before the reason, or within its remedy; as many as leave it whole."""
+def _name_objects(failure: Failure, names: list[str]) -> str:
+    """The reason with as many of the names as leave it whole."""
     for count in range(len(names), 0, -1):
         more = f" and {len(names) - count} more" if count < len(names) else ""
-        line = f"{', '.join(names[:count])}{more}: {reason}"
+        line = failure.about(", ".join(names[:count]) + more)
         if len(line) <= REASON_LENGTH:
             return line
-    return shorten(f"{names[0]}: {reason}")
+    return shorten(failure.about(names[0]))
 
 
 def _join_whole(reasons: list[str]) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 2.0
+_LAST_ATTEMPT_SECONDS = 1.0
+"""An attempt that begins later could not end before the deadline."""
 
 
 class Context(Record):
@@ -139,7 +141,8 @@ def _outlast(context: Context, action: Action) -> None:
     """
     first_seen: dict[type[Failure], float] = {}
     failure: Failure = Unknown("no time left")
-    for _ in context.deadline.attempts(_RETRY_SECONDS, _LONGEST_RETRY_SECONDS):
+    last_begin = Deadline(context.deadline.end - _LAST_ATTEMPT_SECONDS)
+    for _ in last_begin.attempts(_RETRY_SECONDS, _LONGEST_RETRY_SECONDS):
         try:
             action.function(context)
             return

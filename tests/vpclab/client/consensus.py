@@ -1,4 +1,4 @@
-"""Who has an address: one answer from the cluster, the kernels, EC2 and the client, or none yet."""
+"""Which node has an address, according to the cluster, the kernels, EC2 and the client together."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from vpclab.waiting import wait_until
 
 
 def wait_served_by(lab: Lab, watch: Watch, node: str, resource: str, ip: str, timeout: float = 90) -> None:
-    """Wait until all agree that this node, and no other, has the address of this resource.
+    """Wait until all four agree that this node, and no other, has the address of this resource.
 
-    Raises TimeoutError that tells who says what.
+    Raises TimeoutError with the view of each.
     """
     cidr = f"{ip}/{ipaddress.ip_address(ip).max_prefixlen}"
-    # Where nodes do not see each other, the one that is to have it is the one to ask.
+    # In a partition, only the node that is to have the address knows.
     cluster = lab.cluster.seen_by(node)
 
     def views() -> dict[str, object]:
@@ -32,7 +32,7 @@ def wait_served_by(lab: Lab, watch: Watch, node: str, resource: str, ip: str, ti
 
 
 def _known_to_ec2(lab: Lab, cidr: str) -> set[str | None]:
-    """The hosts to which EC2 sends packets for an address: one that an ENI has, or an overlay IP, by the route tables."""
+    """The hosts to which EC2 sends an address: by the ENI that has it, or by the route tables."""
     for eni in lab.ec2.vpc().enis:
         if cidr.partition("/")[0] in eni.addresses:
             return {lab.eni_holder(eni.id)}
@@ -44,5 +44,5 @@ def has_address(lab: Lab, node: str, cidr: str) -> bool:
     try:
         shown = lab.instances[node].run("ip", "-oneline", "address", "show").stdout
     except RuntimeError:
-        return False  # it has no power
+        return False  # the node has no power
     return f" {cidr} " in shown

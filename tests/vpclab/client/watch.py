@@ -14,7 +14,7 @@ from vpclab.client.record import MINIMUM, Outage, Record, Stretch
 
 
 class ClientEnded(Exception):
-    """The client process is gone: nobody knows who answers now."""
+    """The client process has ended: who answers is unknown."""
 
 
 class Watch:

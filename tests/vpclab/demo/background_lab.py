@@ -1,4 +1,4 @@
-"""A lab that stays up in the background, for a person to rehearse in."""
+"""A lab that stays up in the background, in which a person can try a failover."""
 
 from __future__ import annotations
 

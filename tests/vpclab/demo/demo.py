@@ -1,4 +1,4 @@
-"""The demonstration: addresses move as an operator and a disaster make them, and a client tells what it saw."""
+"""The demonstration: an operator moves addresses, nodes fail, and a client measures the outages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story of a failover as a picture: a self-contained SVG, for light and dark pages.
+"""A failover as a picture: a self-contained SVG, for light and dark pages.
 
 From top to bottom: the title, the colours of the hosts, the captions of the events, a
 lane for every address, the axis of time.
@@ -178,7 +178,7 @@ class Picture:
         self._height += 19 + EDGE
 
     def svg(self, title: str, text: str) -> str:
-        """The whole file; `text` tells the same to those who cannot see it."""
+        """The whole file; `text` is the description for screen readers."""
         size = f"{WIDTH} {self._height:.0f}"
         head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" role="img">'
         page = f'<rect width="{WIDTH}" height="{self._height:.0f}" rx="8" class="page"/>'

@@ -1,4 +1,4 @@
-"""The scenarios of the demonstration, one for each agent: an operator moves the resource, then a node loses its power."""
+"""The scenarios of the demonstration, one for each agent: planned moves, then a node without power."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EC2_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario: title and file of its picture, a diagram in characters, the VPC, the addresses that a client probes, the steps."""
+    """One scenario: title and file of its picture, diagram, VPC, addresses that a client probes, steps."""
 
     title: str
     picture: str
@@ -76,7 +76,7 @@ def eni(console: Console, lab: Lab, watch: Watch) -> None:
             watch.wait_until_answers(address, node, 60)
         console.status(f"{node} has {eni_id} and answers at its {len(ENI_ADDRESSES)} addresses")
 
-    console.event("resource created")
+    console.event("resource started")
     console.run(lab, *"pcs resource defaults update resource-stickiness=1000".split())
     # From a node that stays off, EC2 lets an ENI be taken by force. And it cannot be back before anything has moved.
     console.run(lab, *"pcs property set stonith-action=off".split())

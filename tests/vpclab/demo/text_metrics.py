@@ -1,4 +1,4 @@
-"""Room for text in a picture, in a font that nobody knows beforehand."""
+"""Widths of text in a picture, for an unknown font."""
 
 from __future__ import annotations
 

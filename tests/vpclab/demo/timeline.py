@@ -1,4 +1,4 @@
-"""The story of a failover as text: what the operator did, and what the client saw."""
+"""A failover as text: what the operator did, and what the client saw."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def origin(record: Record, events: Iterable[Event]) -> float:
 
 
 def length(seconds: float) -> str:
-    """A length of time with the digits that it deserves: 0.05 s, 12.3 s, 125 s."""
+    """A length of time with a sensible number of digits: 0.05 s, 12.3 s, 125 s."""
     digits = 2 if seconds < 9.995 else 1 if seconds < 99.95 else 0
     return f"{seconds:.{digits}f} s"
 
@@ -69,7 +69,7 @@ def as_text(record: Record, events: Iterable[Event] = (), minimum: float = MINIM
 
 
 def _told(record: Record, address: str, minimum: float) -> Iterator[tuple[float, str]]:
-    """When and what a person should know of an address."""
+    """The times and the texts of the changes at an address."""
     found = record.outages(minimum=minimum, address=address)
     outages = {outage.end: outage for outage in found}
     before: str | None = None

@@ -1,4 +1,4 @@
-"""Attaching ENIs to instances and detaching them, which takes time and can be refused."""
+"""AttachNetworkInterface and DetachNetworkInterface: both take time, and EC2 can refuse them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class AttachmentCalls(InterfaceCalls):
     """AttachNetworkInterface and DetachNetworkInterface."""
 
     def attach_network_interface(self) -> ActionResult:
-        """An ENI for an instance, `times.attach` seconds from now."""
+        """Attach an ENI to an instance; it takes `times.attach` seconds."""
         eni = self.backend.get_network_interface(self.required("NetworkInterfaceId"))
         instance = self.backend.get_instance(self.required("InstanceId"))
         index = int(self.required("DeviceIndex"))
@@ -33,9 +33,9 @@ class AttachmentCalls(InterfaceCalls):
         return ActionResult({"AttachmentId": attachment_id, "NetworkCardIndex": 0})
 
     def detach_network_interface(self) -> ActionResult:
-        """An ENI for nobody, `times.detach` seconds from now; not at all if it is stuck.
+        """Detach an ENI; it takes `times.detach` seconds. A stuck ENI stays in `detaching`.
 
-        The guest loses the link at once, as it agrees to the unplugging; that of a stuck ENI does not.
+        The guest loses the link immediately. The guest of a stuck ENI keeps it.
         """
         eni = self._attached_eni(self.required("AttachmentId"))
         _check_managed(eni)
@@ -69,7 +69,7 @@ class AttachmentCalls(InterfaceCalls):
         )
 
     def _check_attach(self, eni: Interface, instance: Instance, index: int) -> None:
-        """Raise ApiError for each reason that EC2 has against it."""
+        """Raise ApiError if EC2 would refuse to attach the ENI."""
         _check_managed(eni)
         if eni.attachment_id:
             raise ApiError("InvalidNetworkInterface.InUse", f"Interface: [{eni.id}] in use.")

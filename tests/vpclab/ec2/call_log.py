@@ -1,4 +1,4 @@
-"""The record of every call that reached the emulated EC2: what CloudTrail would tell."""
+"""The log of all calls to the emulated EC2, as CloudTrail would have it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, overload
 
 @dataclass(frozen=True)
 class Call:
-    """One call and what became of it."""
+    """One call and its outcome."""
 
     time: float
     """When it arrived, as time.time()."""

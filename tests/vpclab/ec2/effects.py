@@ -1,4 +1,4 @@
-"""What a fault does to a call that it catches.
+"""The effects of faults on calls.
 
 Each effect wraps the execution of a call: it may run it, late or not at all, and may take its answer away.
 """
@@ -24,7 +24,7 @@ class Exchange(Protocol):
 
 
 class Effect(Protocol):
-    """Something that goes wrong with a call."""
+    """The effect of a fault on a call."""
 
     def around(self, exchange: Exchange, released: threading.Event) -> Response:
         """Answer the call, or raise; gives up waiting when `released` is set."""

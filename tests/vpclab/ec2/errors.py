@@ -1,4 +1,4 @@
-"""How EC2 says no: an error code with its HTTP status, and the XML that carries it."""
+"""EC2's errors: code, HTTP status and XML document."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class ApiError(Exception):
 
 
 def missing_parameter(name: str) -> ApiError:
-    """What EC2 says of a required parameter that is not there."""
+    """EC2's error for a required parameter that is missing."""
     name = name[0].lower() + name[1:]
     return ApiError("MissingParameter", f"The request must contain the parameter {name}")
 
 
 def invalid_value(name: str, value: str, why: str) -> ApiError:
-    """What EC2 says of a parameter whose value makes no sense."""
+    """EC2's error for a parameter with an invalid value."""
     return ApiError(
         "InvalidParameterValue",
         f"Value ({value}) for parameter {name} is invalid. {why}",

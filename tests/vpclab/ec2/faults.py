@@ -1,4 +1,4 @@
-"""Faults: which calls something goes wrong with, what, and how often."""
+"""Faults: which calls they match, their effect, and how often."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Faults:
         return fault
 
     def remove(self, fault: Fault) -> None:
-        """End a fault and let go of the calls that it holds; no matter if it has ended already."""
+        """End a fault and release the calls that it holds. May be called again."""
         with self._lock:
             if fault in self._faults:
                 self._faults.remove(fault)

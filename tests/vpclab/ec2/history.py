@@ -17,7 +17,7 @@ class History:
     """States before each change, as far back as somebody may look. Not thread-safe: use it locked."""
 
     def __init__(self, reach: Callable[[], float]):
-        """`reach` tells how many seconds back the slowest reader looks at the moment."""
+        """`reach` returns how many seconds back the slowest reader looks now."""
         self._reach = reach
         self._states: deque[tuple[float, Backend]] = deque()
         """When each state ended, and the state; oldest first."""

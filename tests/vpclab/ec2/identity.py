@@ -1,4 +1,4 @@
-"""Who calls: credentials that the lab gave out, and whose they are."""
+"""Callers: the credentials that the lab issued, and the principal of each."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _CREDENTIAL = re.compile(r"Credential=(?P<key>[A-Z0-9]+)/\d{8}/(?P<region>[^/]+)
 
 @dataclass(frozen=True)
 class Principal:
-    """Whom a key speaks for: a caller, as itself or in a role that it assumed."""
+    """The principal of an access key: a caller, as itself or in a role that it assumed."""
 
     caller: str
     role: str | None = None
 
     @property
     def is_operator(self) -> bool:
-        """Whether this is the one whom nothing is forbidden."""
+        """Whether the principal has all rights."""
         return self.caller == OPERATOR
 
     @property
@@ -70,7 +70,7 @@ class Signature:
 
 
 class Identities:
-    """All credentials that the lab gave out."""
+    """All credentials that the lab issued."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -102,7 +102,7 @@ class Identities:
             del self._current[principal]
 
     def require(self, access_key_id: str, token: str | None) -> Principal:
-        """Whose key it is, if the token belongs to it; raises ApiError as EC2 does."""
+        """The principal of a key, if the token belongs to it; raises ApiError as EC2 does."""
         with self._lock:
             found = self._by_key.get(access_key_id)
         if found is None or token != found.session_token:
@@ -116,7 +116,7 @@ class Identities:
 
 
 def read_signature(headers: Mapping[str, str]) -> Signature:
-    """Who signed a request, for which service; raises ApiError if nobody did."""
+    """The key, region and service of a request's signature; raises ApiError without a signature."""
     found = _CREDENTIAL.search(headers.get("Authorization") or "")
     if not found:
         raise ApiError("AuthFailure", "The request is not signed.")

@@ -1,4 +1,4 @@
-"""The instance metadata service, version 2, for all instances at once: who asks is told by the address."""
+"""IMDSv2 for all instances: the source address of a request identifies the instance."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Imds:
     """Answers instances about themselves, as EC2 knows them."""
 
     def __init__(self, ec2: Ec2, identify: Callable[[str], str | None] | None = None):
-        """`identify` tells the instance id behind a source address; by default EC2's ENIs do."""
+        """`identify` returns the instance id of a source address; by default, that of the ENI with this address."""
         self._ec2 = ec2
         self._identify = identify or self._find_instance
         self._server = Server("imds", self._answer)
@@ -67,7 +67,7 @@ class Imds:
             return eni.holder if eni else None
 
     def _answer(self, request: Request) -> Response:
-        """The answer to a request, by who asks."""
+        """The response to a request of an instance."""
         instance_id = self._identify(request.peer)
         if instance_id is None or instance_id in self.dead:
             raise Silent
@@ -83,7 +83,7 @@ class Imds:
         return self._tell(instance_id, path)
 
     def _give_token(self, request: Request, instance_id: str) -> Response:
-        """A token for a while; what came through a proxy gets none."""
+        """A token for the time asked; a request that came through a proxy gets 403."""
         if request.method != "PUT":
             return Response(405)
         if "X-Forwarded-For" in request.headers:
@@ -103,7 +103,7 @@ class Imds:
         return owner == instance_id and time.monotonic() < end
 
     def _tell(self, instance_id: str, path: str) -> Response:
-        """What is at a path."""
+        """The metadata at a path."""
         node: Tree | str | None = self._metadata(instance_id)
         for name in filter(None, path.split("/")):
             node = node.get(name) if isinstance(node, Mapping) else None
@@ -180,7 +180,7 @@ def _interfaces(backend: Backend, instance_id: str) -> Tree:
 
 
 def _interface(backend: Backend, eni: Interface) -> Tree:
-    """What there is to read about an ENI; like EC2's, it has no entry for what the ENI does not have."""
+    """The metadata of an ENI; as in EC2, a path that would be empty does not exist."""
     vpc = backend.get_vpc(eni.vpc_id)
     blocks = [b["cidr_block"] for b in vpc.get_cidr_block_association_set(ipv6=False)]
     blocks6 = [b["cidr_block"] for b in vpc.get_cidr_block_association_set(ipv6=True)]

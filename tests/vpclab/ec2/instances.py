@@ -69,22 +69,22 @@ class InstanceCalls(BaseCalls, InstanceResponse):
         return EmptyResult()
 
     def stop_instances(self) -> ActionResult:
-        """Instances on their way to `stopped`."""
+        """Stop instances; their state becomes `stopping`, then `stopped`."""
         changes = self._switch(power.stop, {"running", "stopping", "stopped"}, "stopped")
         return ActionResult({"StoppingInstances": changes})
 
     def start_instances(self) -> ActionResult:
-        """Instances on their way to `running`."""
+        """Start instances; their state becomes `pending`, then `running`."""
         changes = self._switch(power.start, {"stopped", "pending", "running"}, "started")
         return ActionResult({"StartingInstances": changes})
 
     def terminate_instances(self) -> ActionResult:
-        """Instances on their way to their end."""
+        """Terminate instances; their state becomes `shutting-down`, then `terminated`."""
         changes = self._switch(power.terminate, power.STATE_CODES, "terminated")
         return ActionResult({"TerminatingInstances": changes})
 
     def reboot_instances(self) -> ActionResult:
-        """Instances that lose their power for a moment."""
+        """Reboot instances: they lose their power for a moment."""
         self._switch(power.reboot, {"running"}, "rebooted")
         return EmptyResult()
 

@@ -28,7 +28,7 @@ class InterfaceCalls(BaseCalls, ElasticNetworkInterfaces):
         return self.paged("NetworkInterfaces", enis)
 
     def create_network_interface(self) -> ActionResult:
-        """A new ENI in a subnet, with the addresses and prefixes that the call lists; a free IPv4 address without any."""
+        """A new ENI with the addresses and prefixes that the call lists, or a free IPv4 address."""
         if counts := [name for name in self.params if name.endswith("Count")]:
             raise ApiError("UnsupportedOperation", f"The lab takes lists, not {', '.join(counts)}.")
         subnet = self.backend.get_subnet(self.required("SubnetId"))
@@ -57,7 +57,7 @@ class InterfaceCalls(BaseCalls, ElasticNetworkInterfaces):
         return ActionResult({"NetworkInterface": eni})
 
     def delete_network_interface(self) -> ActionResult:
-        """An ENI less, unless somebody has it."""
+        """Delete an ENI that is not attached."""
         eni = self.backend.get_network_interface(self.required("NetworkInterfaceId"))
         if eni.attachment_id:
             raise ApiError(
@@ -67,7 +67,7 @@ class InterfaceCalls(BaseCalls, ElasticNetworkInterfaces):
         return super().delete_network_interface()
 
     def modify_network_interface_attribute(self) -> ActionResult:
-        """Another value for exactly one attribute."""
+        """Change exactly one attribute."""
         eni = self.backend.get_network_interface(self.required("NetworkInterfaceId"))
         wanted = set(self.params) - {"NetworkInterfaceId", "DryRun"}
         if len(wanted) != 1:
@@ -90,7 +90,7 @@ class InterfaceCalls(BaseCalls, ElasticNetworkInterfaces):
         return [item[name] for item in sorted(items, key=lambda item: not item.get("Primary", False))]
 
     def _modify_attachment(self, eni: Interface, wanted: dict[str, Any]) -> None:
-        """Set whether the ENI ends with the instance that has it."""
+        """Set whether EC2 deletes the ENI with the instance."""
         if wanted.get("AttachmentId") != eni.attachment_id or not eni.attachment_id:
             raise ApiError(
                 "InvalidAttachmentID.NotFound",

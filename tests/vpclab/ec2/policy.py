@@ -1,4 +1,4 @@
-"""IAM policies, as far as the lab understands them; what it does not is refused, never ignored."""
+"""IAM policies. The lab rejects the elements that it does not support, and ignores none."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def start(state: State, instance: Instance) -> None:
 
 
 def reboot(state: State, instance: Instance) -> None:
-    """Cut the power and boot again; EC2 tells `running` all the time."""
+    """Cut the power and boot again; the state stays `running`."""
 
     def cycle() -> None:
         state.power.off(instance.id)

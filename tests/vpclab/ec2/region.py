@@ -52,7 +52,7 @@ class Ec2:
         self.region = region
         self.faults = Faults()
         self.lag = 0.0
-        """How many seconds back somebody other than a stale describe may look."""
+        """How many seconds back IMDS may look."""
 
         self.state = State(region, self._reach)
         self.state.page_size = page_size
@@ -70,7 +70,7 @@ class Ec2:
         self._server.listen(sock, tls)
 
     def close(self) -> None:
-        """Let go of every call that hangs, and end all threads."""
+        """End every call that hangs, and all threads."""
         self.faults.clear()
         self.state.close()
         self._server.close()
@@ -124,7 +124,7 @@ class Ec2:
             return take_snapshot(backend)
 
     def operator(self, service: str = "ec2") -> Any:
-        """A boto3-like client to whom nothing is forbidden and nothing happens; not in the log."""
+        """A client with all rights, without faults; its calls are not in the log."""
         return self.client(OPERATOR, service)
 
     def client(self, caller: str, service: str = "ec2", role: str | None = None) -> Any:
@@ -137,7 +137,7 @@ class Ec2:
             return self._clients[key]
 
     def credentials(self, instance_id: str) -> dict[str, str]:
-        """AccessKeyId, SecretAccessKey, Token and Expiration of the instance's role, as IMDS tells them."""
+        """AccessKeyId, SecretAccessKey, Token and Expiration of the instance's role, as IMDS returns them."""
         credentials = self.identities.of(Principal(instance_id))
         return {
             "AccessKeyId": credentials.access_key_id,
@@ -216,7 +216,7 @@ class Ec2:
             add_propagated_route(table, ip_network(cidr), gateway, origin)
 
     def _reach(self) -> float:
-        """How many seconds back the slowest reader looks at the moment."""
+        """How many seconds back the slowest reader looks now."""
         stale = [e.seconds for e in self.faults.effects() if isinstance(e, Stale)]
         return max([self.lag, *stale])
 

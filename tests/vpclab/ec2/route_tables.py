@@ -48,7 +48,7 @@ class RouteTableCalls(BaseCalls, RouteTables):
         return self.paged("RouteTables", generic_filter(self._filters_from_querystring(), tables), most=100)
 
     def create_route(self) -> ActionResult:
-        """A new entry, for a destination that the table has none for."""
+        """Add a route for a destination that the table has no route for."""
         table = self._table(self.required("RouteTableId"))
         destination = read_destination(self.params, canonical=True)
         check_destination(self.backend, self.backend.get_vpc(table.vpc_id), destination)
@@ -63,7 +63,7 @@ class RouteTableCalls(BaseCalls, RouteTables):
         return ActionResult({"Return": True})
 
     def replace_route(self) -> ActionResult:
-        """Another target for an entry."""
+        """Change the target of a route."""
         table = self._table(self.required("RouteTableId"))
         destination = read_destination(self.params, canonical=False)
         present = static_route(table, destination)
@@ -77,7 +77,7 @@ class RouteTableCalls(BaseCalls, RouteTables):
         return EmptyResult()
 
     def delete_route(self) -> ActionResult:
-        """One entry less."""
+        """Delete a route."""
         table = self._table(self.required("RouteTableId"))
         destination = read_destination(self.params, canonical=False)
         present = static_route(table, destination)
@@ -95,7 +95,7 @@ class RouteTableCalls(BaseCalls, RouteTables):
         return EmptyResult()
 
     def _table(self, table_id: str) -> RouteTable:
-        """A table that the caller may see; raises as if the others did not exist."""
+        """A table that the caller may see; the others do not exist for the caller."""
         if not self._is_visible(table_id):
             raise InvalidRouteTableIdError(table_id)
         return self.backend.get_route_table(table_id)

@@ -1,4 +1,4 @@
-"""The entries of route tables, which know whether their target is alive."""
+"""Routes whose state follows their target: active or blackhole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DEAD = ("stopped", "terminated")
 
 
 class StatefulRoute(Route):
-    """A route to an ENI, or one that the table learned; what it tells depends on its target's state."""
+    """A route to an ENI, or a propagated one; its state and instance follow the target."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class StatefulRoute(Route):
 
     @property
     def network_interface_id(self) -> str | None:
-        """The ENI that it was made for, also when that is gone."""
+        """The ENI that the call named, also after the ENI was deleted."""
         return self._eni_id
 
     @property

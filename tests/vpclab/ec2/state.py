@@ -1,4 +1,4 @@
-"""The state of the emulated region: moto's backend, the lock over it, and what happens later by itself."""
+"""The state of the emulated region: moto's backend, the lock over it, and changes that happen later."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class State:
     """Everything that calls read and change, under one lock."""
 
     def __init__(self, region: str, reach: Callable[[], float]):
-        """`reach` tells how many seconds old a state somebody may ask for."""
+        """`reach` returns how many seconds old a state may be that a reader asks for."""
         self.region = region
         self.backend = Backend(region, ACCOUNT)
         self.times = Times()
@@ -73,13 +73,13 @@ class State:
 
     @contextmanager
     def view(self, lag: float = 0) -> Iterator[Backend]:
-        """The backend as of `lag` seconds ago, to read; nobody changes it meanwhile."""
+        """The backend as of `lag` seconds ago, to read; it does not change meanwhile."""
         with self._lock:
             yield self._history.as_of(lag, self.backend) if lag else self.backend
 
     @contextmanager
     def change(self) -> Iterator[Backend]:
-        """The backend, to change; whoever watches is told when the lock is free again."""
+        """The backend, to change; `on_change` is called after the lock is released."""
         with self._lock:
             self._history.record(self.backend)
             yield self.backend

@@ -1,4 +1,4 @@
-"""The roles that instances assume: the calls on STS."""
+"""The calls on STS: an instance assumes a role."""
 
 from __future__ import annotations
 

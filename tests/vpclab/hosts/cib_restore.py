@@ -1,4 +1,4 @@
-"""A cluster without resources again, for the next configuration in the same lab."""
+"""Restore the cluster's configuration (CIB) after a test, for the next test in the same lab."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vpclab.hosts.cluster import Cluster
 
 @contextmanager
 def restore_cib_after(cluster: Cluster) -> Iterator[None]:
-    """Whatever is configured in this context ends with it: stopped, removed, its failures forgotten.
+    """Restore the configuration when the context ends: stop and remove what was added, and clean up its failures.
 
     Options, defaults, constraints and resources become again what they were before. Needs all nodes to be online.
     """

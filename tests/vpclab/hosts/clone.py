@@ -1,4 +1,4 @@
-"""A copy-on-write clone of this machine's file system, for what must not be tried on the machine itself.
+"""A copy-on-write clone of this machine's file system, for tests that must not change the machine.
 
 No namespaces of its own, unlike an instance; it needs a sandbox around it.
 """
@@ -41,7 +41,7 @@ class Clone:
         shutil.rmtree(self._directory)
 
     def run(self, *command: str) -> str:
-        """Run a command and return what it said; raises RuntimeError with that if it fails."""
+        """Run a command and return its output; raises RuntimeError with the output if it fails."""
         return run("chroot", self.root, *command, env={"DEBIAN_FRONTEND": "noninteractive"})
 
     def install(self, package: Path) -> None:
@@ -50,7 +50,7 @@ class Clone:
         self.run("apt-get", "install", "--yes", f"/tmp/{package.name}")
 
     def new_files(self) -> set[str]:
-        """What it has and this machine has not, but for logs, caches and the package managers' books."""
+        """The files that only the clone has, without logs, caches and the package managers' databases."""
         books = ("var/log/", "var/cache/", "var/lib/dpkg/", "var/lib/apt/", "var/backups/", "tmp/")
         files = {str(path.relative_to(self._upper)) for path in self._upper.rglob("*") if not path.is_dir()}
         return {path for path in files if not path.startswith(books)}

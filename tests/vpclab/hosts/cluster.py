@@ -1,4 +1,4 @@
-"""Corosync and Pacemaker on instances, and what an operator asks of them."""
+"""Corosync and Pacemaker on instances, and an operator's commands."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ _OWNER = "hacluster:haclient"
 
 @dataclass(frozen=True)
 class Failure:
-    """An action that failed, as `crm_mon` tells it."""
+    """A failed action, as `crm_mon` shows it."""
 
     resource: str
     action: str
@@ -154,7 +154,7 @@ class Cluster:
         return wait_until(lambda: self.resource_runs_on(resource) == {node}, timeout, self.status)
 
     def settled(self, timeout: float = 60.0) -> None:
-        """Wait until the cluster has nothing left to do; raises TimeoutError else."""
+        """Wait until the cluster is idle; raises TimeoutError."""
         # What `crm_resource --wait` looks at; that sleeps for two seconds before it does.
         wait_until(lambda: self._is_idle() and self._has_no_plan() and self._is_idle(), timeout, self.status)
 
@@ -172,7 +172,7 @@ class Cluster:
         ]
 
     def status(self) -> str:
-        """What crm_mon shows to a person."""
+        """The output of crm_mon, as text."""
         return self.run("crm_mon", "-1rfA", check=False)
 
     def _is_idle(self) -> bool:

@@ -1,4 +1,4 @@
-"""Stand-ins for the agents of databases: the meta-data that tools check a definition by, and no database.
+"""Fake agents for databases: the real meta-data, which tools check a definition against, but no database.
 
 A definition that is written for the database loads as it is, with its type and parameters. What runs is one of
 Pacemaker's two agents for tests, by whether the database has a promoted role.
@@ -67,7 +67,7 @@ _PARAMETER = """\
 
 
 def install(nodes: Iterable[Instance]) -> None:
-    """Let stand-ins take the place of the real agents on running nodes."""
+    """Replace the real agents on running nodes with fakes."""
     for node in nodes:
         for name, (standin, parameters) in _TYPES.items():
             document = _real(node, name) if parameters is None else _made_up(name, standin, parameters.split())

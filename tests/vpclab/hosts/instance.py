@@ -24,7 +24,7 @@ of somebody's account, proxies and name servers that nobody can reach from here.
 
 
 class Instance:
-    """One instance. What it writes persists over power-off, but for /run and /dev/shm."""
+    """One instance. Its files survive power-off, except those in /run and /dev/shm."""
 
     def __init__(self, name: str, id: str, network: Network) -> None:
         self.name = name
@@ -69,7 +69,7 @@ class Instance:
             _pid_file(self.name).write_text(pid)
 
     def off(self) -> None:
-        """Take the power away: nothing in it has the time for another instruction."""
+        """Cut the power: the kernel kills all processes at once."""
         with self._power:
             if self._init is None:
                 return
@@ -86,14 +86,14 @@ class Instance:
             iproute.delete_namespace(self.name)
 
     def close(self) -> None:
-        """Power off, and forget what it has written."""
+        """Power off, and delete its files."""
         self.off()
         subprocess.run(["umount", self.root], check=True)
         shutil.rmtree(self._directory)
 
     @property
     def console(self) -> Path:
-        """What its first process, and the services it starts, print."""
+        """The output of its first process and its services."""
         return self._directory / "console"
 
     def run(
@@ -104,7 +104,7 @@ class Instance:
         timeout: float | None = None,
         input: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in the instance and return what it said, as text.
+        """Run a command in the instance and return its output, as text.
 
         `env` is added to the environment of all commands, which /etc/environment adds to
         a clean one; `timeout` is in seconds. Raises RuntimeError with its output if it
@@ -156,7 +156,7 @@ class Instance:
             file.unlink(missing_ok=True)
 
     def enable(self, service: str, script: str) -> None:
-        """Let a script start with the instance, at each boot from the next one on."""
+        """Start a script at each boot, from the next one on."""
         self.write(f"etc/vpclab/boot.d/{service}", script, mode=0o755)
 
 

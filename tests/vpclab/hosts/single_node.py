@@ -1,7 +1,7 @@
-"""One instance alone, which is the sandbox itself: an agent runs as Pacemaker runs it, against the emulated EC2.
+"""The sandbox as one instance: an agent runs as Pacemaker runs it, against the emulated EC2.
 
-The kernel and the agent's process are real; there is no cluster, and no packet goes anywhere. Much faster to set up than
-a whole lab, and enough for everything that one action does.
+The kernel and the agent's process are real. There is no cluster, and packets go nowhere. It starts much faster than a
+whole lab, and is enough for everything that one action does.
 """
 
 from __future__ import annotations

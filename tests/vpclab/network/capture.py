@@ -1,4 +1,4 @@
-"""What passes a link, as tcpdump tells it."""
+"""The packets on a link, as tcpdump prints them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LAST_FRAME = bytes(12) + _LAST_TYPE.to_bytes(2, "big") + bytes(46)
 
 @contextmanager
 def capture(netns: str, link: str) -> Iterator[list[str]]:
-    """Record what passes a link of a network namespace for as long as the context lasts.
+    """Record the packets on a link of a network namespace while the context lasts.
 
     Yields the list of tcpdump's lines, which is complete when the context has ended.
     """

@@ -1,4 +1,4 @@
-"""The network of a VPC: what the instances' packets meet between them.
+"""The network of a VPC, between the instances.
 
 Each ENI that a running instance has is a veth pair, from the instance to a router namespace that
 forwards by the VPC's route tables and applies the source/destination check. There is no
@@ -72,7 +72,7 @@ class Network:
             self._apply()
 
     def cut(self, instance_id: str) -> None:
-        """Drop every packet of an instance, other than those to its hypervisor (IMDS)."""
+        """Drop every packet of an instance except those to its hypervisor (IMDS)."""
         with self._lock:
             self._cut.add(instance_id)
             self._apply()

@@ -41,7 +41,7 @@ def ruleset(vpc: Vpc, cut: Collection[str]) -> str:
 
 
 def load(netns: str, rules: str) -> None:
-    """Put a ruleset in force in a network namespace, as a whole or not at all."""
+    """Load a ruleset into a network namespace, in one transaction."""
     subprocess.run(
         ["ip", "netns", "exec", netns, "nft", "--file", "-"],
         input=rules,

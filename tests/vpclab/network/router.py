@@ -33,7 +33,7 @@ _PREFER_DROP = 300
 
 
 class Router:
-    """Makes its namespace equal to a topology, changing only what differs."""
+    """Makes its namespace equal to a topology. It changes only what differs."""
 
     def __init__(self) -> None:
         iproute.add_namespace(NETNS)

@@ -1,4 +1,4 @@
-"""What the router and the instances must have in their kernels for a VPC to be as EC2 says it is."""
+"""The links, routes and rules that the kernel needs so that the network behaves as EC2 describes the VPC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IPV4 = 4
 IPV6 = 6
 
 BLACKHOLE = "blackhole"
-"""In place of a link: what goes there is dropped, and nobody is told, as in a VPC."""
+"""In place of a link: packets are dropped without an ICMP error, as in a VPC."""
 
 INSIDE_VPC = ""
 """In place of the id of a route table: the part that all route tables have in common."""
@@ -122,7 +122,7 @@ def _lease(eni: Eni, subnet: Subnet) -> Lease:
 
 
 def _proxies(plugged: list[Eni], subnets: Mapping[str, Subnet]) -> Iterator[tuple[str, str]]:
-    """The kernel answers ARP for all it can route, but ND only for what it is told."""
+    """The kernel answers ARP for all it can route, but ND only for configured proxy entries."""
     for eni in plugged:
         targets = set(_gateways(subnets[eni.subnet_id]))
         for other in plugged:

@@ -1,0 +1,106 @@
+"""What docs/values.md says of failures holds, by Pacemaker's own scheduler."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+KEY = "11111111-1111-1111-1111-111111111111"
+
+
+def operation(name: str, key: str, status: int, when: int) -> str:
+    """An entry of the resource's history: what the action ended with, and when."""
+    task, interval = key.rsplit("_", 1)
+    ended = 0 if status in (0, 7) else 4
+    return (
+        f'<lrm_rsc_op id="ip_{name}" operation_key="ip_{key}" operation="{task}" interval="{interval}" call-id="{when}"'
+        f' transition-key="1:1:0:{KEY}" transition-magic="{ended}:{status};1:1:0:{KEY}" rc-code="{status}"'
+        f' op-status="{ended}" last-rc-change="{when}" crm_feature_set="3.16.2"/>'
+    )
+
+
+def node(name: str, history: str, attributes: str = "") -> str:
+    """The state of a node, with the resource's history on it and the node's fail counts."""
+    resource = f'<lrm_resource id="ip" class="ocf" provider="pacemaker" type="Dummy">{history}</lrm_resource>'
+    return (
+        f'<node_state id="{name}" uname="{name}" in_ccm="true" crmd="online" join="member" expected="member">'
+        f'<lrm id="{name}"><lrm_resources>{resource}</lrm_resources></lrm><transient_attributes id="{name}">'
+        f'<instance_attributes id="status-{name}">{attributes}</instance_attributes></transient_attributes>'
+        "</node_state>"
+    )
+
+
+def what_pacemaker_does(directory: Path, meta: dict[str, str], states: list[str], minutes: int) -> str:
+    """What the scheduler does with the resource `ip`, so many minutes after now; empty: nothing."""
+    values = "".join(f'<nvpair id="meta-{name}" name="{name}" value="{value}"/>' for name, value in meta.items())
+    names = re.findall(r'uname="(\w+)"', "".join(states))
+    cib = directory / "cib.xml"
+    cib.write_text(f"""
+        <cib crm_feature_set="3.16.2" validate-with="pacemaker-3.7" epoch="1" num_updates="0" admin_epoch="0"
+            have-quorum="1" dc-uuid="node1">
+          <configuration>
+            <crm_config><cluster_property_set id="options">
+              <nvpair id="no-fencing" name="stonith-enabled" value="false"/>
+            </cluster_property_set></crm_config>
+            <nodes>{"".join(f'<node id="{name}" uname="{name}"/>' for name in names)}</nodes>
+            <resources><primitive id="ip" class="ocf" provider="pacemaker" type="Dummy">
+              <meta_attributes id="meta">{values}</meta_attributes>
+              <operations><op id="monitor" name="monitor" interval="20s" timeout="60s"/></operations>
+            </primitive></resources>
+            <constraints/>
+          </configuration>
+          <status>{"".join(states)}</status>
+        </cib>""")
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + 60 * minutes))
+    command = ["crm_simulate", "--xml-file", cib, "--run", "--set-datetime", when]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    summary = re.findall(r"^\s+\* (Start|Recover|Move|Stop|Restart)\s+ip\s+\( (.*?) \)", done.stdout, re.MULTILINE)
+    return ", ".join(f"{action} {where}" for action, where in summary)
+
+
+def after_a_failed_start(directory: Path, status: int, meta: dict[str, str], minutes: int) -> str:
+    """What becomes of a resource whose start failed now on the one node that there is."""
+    now = int(time.time())
+    attributes = (
+        '<nvpair id="count" name="fail-count-ip#start_0" value="INFINITY"/>'
+        f'<nvpair id="last" name="last-failure-ip#start_0" value="{now}"/>'
+    )
+    history = operation("last_failure_0", "start_0", status, now) + operation("last_0", "stop_0", 0, now + 1)
+    return what_pacemaker_does(directory, meta, [node("node1", history, attributes)], minutes)
+
+
+def after_failed_monitors(directory: Path, failures: int, meta: dict[str, str]) -> str:
+    """What becomes of a resource on node1 whose monitor has failed so often, the last time now."""
+    now = int(time.time())
+    attributes = (
+        f'<nvpair id="count" name="fail-count-ip#monitor_20000" value="{failures}"/>'
+        f'<nvpair id="last" name="last-failure-ip#monitor_20000" value="{now}"/>'
+    )
+    history = operation("last_0", "start_0", 0, now - 60) + operation("last_failure_0", "monitor_20000", 1, now)
+    states = [node("node1", history, attributes), node("node2", operation("last_0", "monitor_0", 7, now - 99))]
+    return what_pacemaker_does(directory, meta, states, 0)
+
+
+@pytest.mark.parametrize("status", [1, 2, 4, 5])
+def test_a_failed_start_bans_the_node_until_failure_timeout_has_passed(status: int, tmp_path: Path) -> None:
+    meta = {"failure-timeout": "600s", "migration-threshold": "3"}
+    assert after_a_failed_start(tmp_path, status, meta, minutes=9) == ""
+    assert after_a_failed_start(tmp_path, status, meta, minutes=11) == "Start node1"
+
+
+def test_a_failed_start_bans_the_node_for_ever_without_failure_timeout(tmp_path: Path) -> None:
+    assert after_a_failed_start(tmp_path, 1, {"migration-threshold": "3"}, minutes=60 * 24) == ""
+
+
+def test_a_resource_is_restarted_in_place_for_ever_without_migration_threshold(tmp_path: Path) -> None:
+    assert after_failed_monitors(tmp_path, 1000, {"failure-timeout": "600s"}) == "Recover node1"
+
+
+def test_the_third_failure_moves_the_resource_with_migration_threshold_3(tmp_path: Path) -> None:
+    meta = {"failure-timeout": "600s", "migration-threshold": "3"}
+    assert after_failed_monitors(tmp_path, 2, meta) == "Recover node1"
+    assert after_failed_monitors(tmp_path, 3, meta) == "Recover node1 -> node2"

@@ -1,0 +1,182 @@
+"""ENIs in EC2's words: what one is, whether it may be moved, and the calls that change it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ocf_aws.aws import network_interfaces as n
+from ocf_aws.aws.errors import AccessDenied, NotFound
+from ocf_aws.aws.network_interfaces import Eni
+from ocf_aws.ocf.errors import Unknown
+from unit.fakes.ec2 import FakeEc2, refusal
+
+PLAIN = {
+    "NetworkInterfaceId": "eni-1",
+    "MacAddress": "02:00:00:00:00:AA",
+    "AvailabilityZone": "eu-central-1a",
+    "SubnetId": "subnet-1",
+    "VpcId": "vpc-1",
+}
+ATTACHMENT = {"AttachmentId": "a-1", "Status": "attached", "InstanceId": "i-1", "DeviceIndex": 1}
+
+
+def test_an_eni_is_told_with_all_its_addresses_the_primary_one_first() -> None:
+    eni = Eni.from_answer(
+        {
+            **PLAIN,
+            "PrivateIpAddresses": [
+                {"PrivateIpAddress": "10.0.1.51", "Primary": False},
+                {"PrivateIpAddress": "10.0.1.50", "Primary": True},
+            ],
+            "Ipv6Addresses": [{"Ipv6Address": "2001:db8::50"}],
+            "Ipv4Prefixes": [{"Ipv4Prefix": "10.0.1.64/28"}],
+            "Ipv6Prefixes": [{"Ipv6Prefix": "2001:db8:0:0:1::/80"}],
+        }
+    )
+    assert [str(ip) for ip in eni.addresses] == ["10.0.1.50", "10.0.1.51", "2001:db8::50"]
+    assert [str(prefix) for prefix in eni.prefixes] == ["10.0.1.64/28", "2001:db8:0:0:1::/80"]
+    assert eni.mac == "02:00:00:00:00:aa" and eni.zone == "eu-central-1a"
+
+
+def test_a_free_eni_is_told_as_such() -> None:
+    eni = Eni.from_answer(PLAIN)
+    assert eni.attachment_text == "attached to no instance" and eni.unmovable_reason is None
+    assert (eni.holder, eni.attachment_id, eni.device_index) == (None, None, None)
+    assert not eni.is_held_by("i-1") and not eni.delete_on_termination
+
+
+@pytest.mark.parametrize(
+    "status, is_held, words",
+    [
+        ("attaching", True, "attaching to i-1"),
+        ("attached", True, "attached to i-1"),
+        ("detaching", False, "detaching from i-1"),
+    ],
+)
+def test_who_has_an_eni_is_told_in_words(status: str, is_held: bool, words: str) -> None:
+    eni = Eni.from_answer({**PLAIN, "Attachment": {**ATTACHMENT, "Status": status}})
+    assert (eni.is_held_by("i-1"), eni.attachment_text) == (is_held, words)
+    assert not eni.is_held_by("i-2")
+
+
+@pytest.mark.parametrize(
+    "told, words",
+    [
+        ({"RequesterManaged": True}, "AWS service"),
+        ({"Operator": {"Managed": True, "Principal": "x"}}, "AWS service"),
+        ({"InterfaceType": "nat_gateway"}, "nat_gateway"),
+        ({"Attachment": {"AttachmentId": "ela-attach-1", "Status": "attached"}}, "other than an instance"),
+        ({"Attachment": {**ATTACHMENT, "DeviceIndex": 0}}, "primary ENI of i-1"),
+    ],
+)
+def test_what_is_no_plain_eni_can_never_be_moved(told: dict[str, Any], words: str) -> None:
+    assert words in str(Eni.from_answer({**PLAIN, **told}).unmovable_reason)
+
+
+@pytest.mark.parametrize("broken", [{}, {"MacAddress": None}, {"PrivateIpAddresses": [{"PrivateIpAddress": "banana"}]}])
+def test_nonsense_about_an_eni_is_unknown(broken: dict[str, Any]) -> None:
+    with pytest.raises(Unknown, match="nonsense about an ENI"):
+        Eni.from_answer({**PLAIN, **broken} if broken else {})
+
+
+def test_an_eni_is_found_by_its_id_and_required_by_name(ec2: FakeEc2) -> None:
+    ec2.add_interface("eni-1")
+    found = n.find_interface(ec2, "eni-1")
+    assert found is not None and n.require_interface(ec2, "eni-1") == found
+    assert n.find_interface(ec2, "eni-2") is None
+    with pytest.raises(NotFound, match="parameter 'eni_id': EC2 knows no ENI eni-2"):
+        n.require_interface(ec2, "eni-2")
+
+
+def test_the_enis_of_an_instance_are_found(ec2: FakeEc2) -> None:
+    for eni_id, holder in (("eni-1", "i-1"), ("eni-2", "i-2"), ("eni-3", "i-1")):
+        ec2.add_interface(eni_id)
+        ec2.hold(eni_id, holder)
+    assert [eni.id for eni in n.describe_interfaces(ec2, "attachment.instance-id", "i-1")] == ["eni-1", "eni-3"]
+
+
+def test_a_subnet_is_told_with_its_blocks_but_not_those_that_are_gone(ec2: FakeEc2) -> None:
+    ec2.subnets["subnet-1"] = {
+        "CidrBlock": "10.0.1.0/24",
+        "Ipv6CidrBlockAssociationSet": [
+            {"Ipv6CidrBlock": "2001:db8:9::/64", "Ipv6CidrBlockState": {"State": "disassociated"}},
+            {"Ipv6CidrBlock": "2001:db8::/64", "Ipv6CidrBlockState": {"State": "associated"}},
+        ],
+    }
+    ec2.subnets["subnet-6"] = {**ec2.subnets["subnet-1"], "CidrBlock": ""}
+    assert [str(block) for block in n.describe_subnet(ec2, "subnet-1")] == ["10.0.1.0/24", "2001:db8::/64"]
+    assert [str(block) for block in n.describe_subnet(ec2, "subnet-6")] == ["2001:db8::/64"]
+    with pytest.raises(NotFound, match="subnet-2"):
+        n.describe_subnet(ec2, "subnet-2")
+
+
+def test_the_limit_of_an_instance_type_is_that_of_its_first_network_card(ec2: FakeEc2) -> None:
+    ec2.types["m5.large"] = {"MaximumNetworkInterfaces": 3}
+    cards = [{"NetworkCardIndex": number, "MaximumNetworkInterfaces": 15 - number} for number in (1, 0)]
+    ec2.types["p4d.24xlarge"] = {"MaximumNetworkInterfaces": 60, "NetworkCards": cards}
+    assert n.max_interfaces(ec2, "m5.large") == 3
+    assert n.max_interfaces(ec2, "p4d.24xlarge") == 15
+
+
+def test_a_limit_that_cannot_be_learned_is_none(ec2: FakeEc2) -> None:
+    assert n.max_interfaces(ec2, "x9.unheard") is None
+    ec2.types["odd"] = {}
+    assert n.max_interfaces(ec2, "odd") is None
+    ec2.denied.add("describe_instance_types")
+    assert n.max_interfaces(ec2, "odd") is None
+    ec2.fail("describe_instance_types", refusal("describe_instance_types", "RequestLimitExceeded"))
+    assert n.max_interfaces(ec2, "odd") is None
+
+
+@pytest.mark.parametrize(
+    "state, runs",
+    [("pending", True), ("running", True), ("shutting-down", False), ("stopped", False), ("terminated", False)],
+)
+def test_it_is_told_whether_an_instance_runs(ec2: FakeEc2, state: str, runs: bool) -> None:
+    ec2.instances["i-1"] = state
+    assert n.is_running(ec2, "i-1") is runs
+
+
+def test_an_instance_that_ec2_does_not_tell_of_is_not_known_to_be_down(ec2: FakeEc2) -> None:
+    assert n.is_running(ec2, "i-1") is None
+
+
+def test_an_attachment_is_asked_for_on_the_first_network_card(ec2: FakeEc2) -> None:
+    ec2.add_interface("eni-1")
+    attachment_id = n.attach(ec2, "eni-1", "i-1", 2)
+    assert ec2.holder("eni-1") == "i-1" and ec2.count("attach_network_interface", NetworkCardIndex=0) == 1
+    n.detach(ec2, attachment_id)
+    assert ec2.holder("eni-1") is None
+
+
+def test_asking_for_the_right_to_attach_changes_nothing(ec2: FakeEc2) -> None:
+    ec2.add_interface("eni-1")
+    assert n.check_attach_permission(ec2, "eni-1", "i-1", 1) is None
+    assert ec2.holder("eni-1") is None
+    ec2.fail("attach_network_interface", refusal("attach_network_interface", "InvalidNetworkInterface.InUse"))
+    assert n.check_attach_permission(ec2, "eni-1", "i-1", 1) is None
+    ec2.fail("attach_network_interface", refusal("attach_network_interface", "RequestLimitExceeded"))
+    assert n.check_attach_permission(ec2, "eni-1", "i-1", 1) is None
+    ec2.denied.add("attach_network_interface")
+    denial = n.check_attach_permission(ec2, "eni-1", "i-1", 1)
+    assert isinstance(denial, AccessDenied) and "allow ec2:AttachNetworkInterface" in str(denial)
+
+
+def test_an_eni_can_be_made_to_outlive_its_holder(ec2: FakeEc2) -> None:
+    ec2.add_interface("eni-1")
+    ec2.hold("eni-1", "i-1")
+    ec2.interfaces["eni-1"]["Attachment"]["DeleteOnTermination"] = True
+    eni = n.require_interface(ec2, "eni-1")
+    assert eni.delete_on_termination
+    n.keep_on_termination(ec2, eni)
+    assert not n.require_interface(ec2, "eni-1").delete_on_termination
+
+
+def test_the_source_dest_check_is_turned_off_but_not_by_a_dry_run(ec2: FakeEc2) -> None:
+    ec2.add_interface("eni-1")
+    n.disable_source_dest_check(ec2, "eni-1", DryRun=True)
+    assert n.require_interface(ec2, "eni-1").source_dest_check
+    n.disable_source_dest_check(ec2, "eni-1")
+    assert not n.require_interface(ec2, "eni-1").source_dest_check
