@@ -21,7 +21,7 @@ PYTEST = $(abspath $(TOOLS))/python -m pytest
 # Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
 	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
-SOURCES = lib tests packaging/man $(AGENTS)
+SOURCES = lib tests packaging/man packaging/launcher.py $(AGENTS)
 PARAMETER_TABLES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/parameter_tables.py packaging/docs/parameters.md \
 	$(AGENTS)
 # Virtual environments and shims of a user's must not stand in for the distribution's programs.
@@ -36,11 +36,13 @@ help: ## this list
 .PHONY: install
 install: ## install agents, library, man pages and documents (DESTDIR and PYTHON are honoured)
 	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SITELIB) $(MANDIR)/man7 $(DOCDIR))
-	cd lib && find ocf_aws -name '*.py' -o -name py.typed | while read -r file; do \
+	cd lib && find ocf_aws -name '*.py' -o -name '*.json' -o -name py.typed | while read -r file; do \
 		install -D -m 0644 "$$file" "$(DESTDIR)$(SITELIB)/$$file" || exit 1; done
 	for agent in $(AGENTS); do \
-		sed '1s,^#!/usr/bin/python3,#!$(PYTHON),' $$agent > $(DESTDIR)$(AGENTDIR)/$${agent##*/} && \
-		chmod 0755 $(DESTDIR)$(AGENTDIR)/$${agent##*/} || exit 1; done
+		name=$${agent##*/}; module=$$(echo $$name | tr - _); launcher=$(DESTDIR)$(AGENTDIR)/$$name; \
+		install -m 0644 $$agent $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
+		sed "1s,/usr/bin/python3,$(PYTHON),; s,LIBRARY,$(SITELIB),; s,agent_module,$$module," packaging/launcher.py > $$launcher && \
+		chmod 0755 $$launcher || exit 1; done
 	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(SITELIB)/ocf_aws
 	for agent in $(AGENTS); do \
 		PYTHONPATH=lib $(PYTHON) -B packaging/man/manpage.py $$agent \

@@ -7,10 +7,10 @@ on a tmpfs: after a reboot nothing is left of what it tells, and so it is gone.
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 
 from ocf_aws.ip import IpAddress, IpNetwork
 from ocf_aws.ocf.errors import HardError
+from ocf_aws.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +21,7 @@ _DIRECTORY = "/run/resource-agents"
 """Where resource-agents has it (ocf-directories); the variable is not always in the environment."""
 
 
-class EniState(
-    namedtuple(
-        "EniState",
-        "mac table addresses prefixes subnets instance_id attachment_id mtu accept_ra",
-        defaults=((), (), "", "", 0, ""),
-    )
-):
+class EniState(Record):
     """What is known of a moved ENI.
 
     mac: of its link, empty where unknown. table: number of its routing table.
@@ -36,17 +30,15 @@ class EniState(
     mtu, accept_ra: how the link was before start changed that; 0 and empty where it did not.
     """
 
-    __slots__ = ()
-
     mac: str
     table: int
     addresses: tuple[IpAddress, ...]
-    prefixes: tuple[IpNetwork, ...]
-    subnets: tuple[IpNetwork, ...]
-    instance_id: str
-    attachment_id: str
-    mtu: int
-    accept_ra: str
+    prefixes: tuple[IpNetwork, ...] = ()
+    subnets: tuple[IpNetwork, ...] = ()
+    instance_id: str = ""
+    attachment_id: str = ""
+    mtu: int = 0
+    accept_ra: str = ""
 
     def restrict_to(self, ips: Iterable[IpAddress] | None) -> EniState:
         """Of the addresses and prefixes these addresses alone; None: all. Raises HardError for one that is in neither."""

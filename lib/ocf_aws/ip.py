@@ -4,15 +4,14 @@ from __future__ import annotations
 
 # `socket` adds to this built-in part a class and enumerations that take 6 ms to load.
 from _socket import AF_INET, AF_INET6, AF_UNSPEC, inet_ntop, inet_pton
-from collections import namedtuple
+
+from ocf_aws.record import Record
 
 __all__ = ["AF_INET", "AF_INET6", "AF_UNSPEC", "IpAddress", "IpNetwork"]
 
 
-class IpAddress(namedtuple("IpAddress", "packed")):
+class IpAddress(Record):
     """An IPv4 or IPv6 address: `packed` is what the kernel has, 4 or 16 bytes; `str()` its canonical form."""
-
-    __slots__ = ()
 
     packed: bytes
 
@@ -52,10 +51,8 @@ class IpAddress(namedtuple("IpAddress", "packed")):
         return IpNetwork(self.packed, self.bits)
 
 
-class IpNetwork(namedtuple("IpNetwork", "packed prefix_length")):
+class IpNetwork(Record):
     """A CIDR block: `packed` is its first address, `str()` its canonical form."""
-
-    __slots__ = ()
 
     packed: bytes
     prefix_length: int

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 from ocf_aws.ip import IpAddress
 from ocf_aws.ocf.agent import Parameter, integer
+from ocf_aws.record import Record
 
 LABEL_LENGTH = 15
 """Characters that the kernel keeps of an address's label, the link's name included (IFNAMSIZ less the final zero)."""
@@ -112,10 +111,8 @@ def mtu(text: str) -> int:
     return number
 
 
-class RouteTableSelector(namedtuple("RouteTableSelector", "ids tags")):
+class RouteTableSelector(Record):
     """The route tables that a definition names. ids: `rtb-...`. tags: (key, value) of tags that select tables of this VPC."""
-
-    __slots__ = ()
 
     ids: tuple[str, ...]
     tags: tuple[tuple[str, str], ...]

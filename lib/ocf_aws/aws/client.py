@@ -7,9 +7,10 @@ from threading import Lock
 
 from ocf_aws import __version__
 from ocf_aws.aws.errors import CredentialsRefused, Unanswered
-from ocf_aws.aws.session import Access, call_name, invoke, make_client
+from ocf_aws.aws.imds import open_imds
+from ocf_aws.aws.session import Access, call_name, invoke, make_client, require_boto3
 from ocf_aws.ocf.errors import Unknown
-from ocf_aws.threads import call_within
+from ocf_aws.threads import BackgroundThread, call_within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +85,17 @@ class Client:
             if self._client is refused:
                 self._client = self._connect()
             return self._client
+
+
+def prepare(context: Context, *facts: Callable[[Imds], object]) -> Imds:
+    """IMDS, which has been asked for `facts`, and boto3 loaded: both take their time, at the same time. Raises NotInstalled."""
+    imds = open_imds(context)
+    reading = BackgroundThread(lambda: imds.read_ahead(*(partial(fact, imds) for fact in facts)))
+    try:
+        require_boto3()
+    finally:
+        reading.wait()
+    return imds
 
 
 def open_ec2(context: Context, imds: Imds, role: str | None = None) -> Client:

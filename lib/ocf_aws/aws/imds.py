@@ -6,6 +6,9 @@ its own instance ("Configure the instance metadata service", EC2 user guide).
 
 from __future__ import annotations
 
+# getaddrinfo() of any name or number loads it; but threads must not import (ocf_aws.threads).
+import encodings.idna  # noqa: F401
+
 # urllib would take a proxy from the environment; http.client knows none.
 from http.client import HTTPConnection, HTTPException
 from json import loads
@@ -17,7 +20,7 @@ from ocf_aws.threads import call_within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ocf_aws.ocf.deadline import Deadline
     from ocf_aws.ocf.runtime import Context
@@ -110,13 +113,24 @@ class Imds:
         """The blocks of the VPC of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
         return self._networks(mac, "vpc-ipv4-cidr-blocks") + self._networks(mac, "vpc-ipv6-cidr-blocks")
 
+    def read_ahead(self, *facts: Callable[[], object]) -> None:
+        """Read facts that will be asked for, and the role's credentials, as far as IMDS answers. For a thread."""
+        try:
+            for fact in facts:
+                fact()
+            role = self._role(self.get(_CREDENTIALS))
+            if role:
+                self.get(f"{_CREDENTIALS}{role}")
+        except Unknown:
+            # Whoever asks for it is told.
+            pass
+
     def role_credentials(self) -> dict[str, str] | None:
         """AccessKeyId, SecretAccessKey and Token of the instance's role, as IMDS has them now; None without a role."""
-        roles = self._ask(_CREDENTIALS)
-        if not roles or not roles.split():
+        role = self._role(self._get_once(_CREDENTIALS))
+        if role is None:
             return None
-        role = roles.split()[0]
-        text = self._ask(f"{_CREDENTIALS}{role}") or ""
+        text = self._get_once(f"{_CREDENTIALS}{role}") or ""
         try:
             answer: dict[str, str] = loads(text)
             if answer.get("Code", "Success") != "Success":
@@ -125,6 +139,14 @@ class Imds:
         except (ValueError, LookupError, AttributeError, TypeError) as error:
             # Never the text, which may be half of a secret.
             raise Unknown(shorten(f"IMDS gives no credentials for the role {role}: incomplete answer")) from error
+
+    @staticmethod
+    def _role(roles: str | None) -> str | None:
+        return next(iter((roles or "").split()), None)
+
+    def _get_once(self, path: str) -> str | None:
+        """As get, of what changes with time: what was read ahead is good for one time."""
+        return self._answers.pop(path) if path in self._answers else self._ask(path)
 
     def _networks(self, mac: str, fact: str) -> tuple[IpNetwork, ...]:
         try:
@@ -205,8 +227,9 @@ def _dmi_instance_id() -> str | None:
     "Identify EC2 Linux instances", EC2 user guide.
     """
     try:
-        with open("/sys/devices/virtual/dmi/id/board_asset_tag", encoding="ascii") as file:
-            tag = file.read().strip()
+        # As text, it would load the codec, and this may be a thread.
+        with open("/sys/devices/virtual/dmi/id/board_asset_tag", "rb") as file:
+            tag = file.read().strip().decode("ascii")
     except (OSError, ValueError):
         return None
     return tag if tag.startswith("i-") else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 from ocf_aws.aws.errors import AccessDenied, NotFound, Rejected
 from ocf_aws.ip import IpAddress, IpNetwork
 from ocf_aws.ocf.errors import Unknown
+from ocf_aws.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,21 +17,13 @@ if TYPE_CHECKING:
 _GONE = ("disassociating", "disassociated", "failing", "failed")
 
 
-class Eni(
-    namedtuple(
-        "Eni",
-        "id mac zone subnet_id vpc_id status addresses prefixes source_dest_check type is_managed"
-        " attachment_id attachment_status holder device_index delete_on_termination",
-    )
-):
+class Eni(Record):
     """An ENI as DescribeNetworkInterfaces tells it.
 
     addresses: IpAddresses, the primary IPv4 address first. prefixes: delegated IpNetworks.
     holder: id of the instance it is attached to, None without one; with it go attachment_id, attachment_status
     (attaching, attached, detaching), device_index and delete_on_termination.
     """
-
-    __slots__ = ()
 
     id: str
     mac: str

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from functools import partial
 
 from ocf_aws.aws.errors import AccessDenied, NotFound, Rejected
 from ocf_aws.ip import IpAddress
 from ocf_aws.ocf.errors import SETTLE_SECONDS, Failure, HardError, Unknown, combine, shorten
+from ocf_aws.record import Record
 from ocf_aws.threads import outcomes, results
 
 TYPE_CHECKING = False
@@ -24,24 +24,20 @@ _FIRST_READ_BACK = 0.01
 """Seconds after a write until it is read back."""
 
 
-class Target(namedtuple("Target", "eni_id instance_id vpc_id")):
+class Target(Record):
     """Where routes are to lead: the ENI, its instance, the VPC they are in (None where unknown)."""
-
-    __slots__ = ()
 
     eni_id: str
     instance_id: str
     vpc_id: str | None
 
 
-class Route(namedtuple("Route", "table_id vpc_id entry")):
+class Route(Record):
     """What one route table says of an address.
 
     vpc_id: of the table; None where EC2 tells of no such table.
     entry: the route in EC2's words, None where the table has none for the address.
     """
-
-    __slots__ = ()
 
     table_id: str
     vpc_id: str | None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections import namedtuple
-from ssl import SSLContext
-from threading import Lock
-
 from ocf_aws.aws.errors import NoCredentials, Rejected, Unanswered, failure
+from ocf_aws.aws.loading import load_boto3, read_authorities, share_ssl_context, use_service_models
 from ocf_aws.ocf.errors import Failure, FatalError, HardError, NotInstalled, NotPermitted, shorten
 from ocf_aws.parameters import without_password
+from ocf_aws.record import Record
 from ocf_aws.threads import call_within
 
 TYPE_CHECKING = False
@@ -24,18 +21,12 @@ _CONNECT_SECONDS = 2.0
 _READ_SECONDS = 5.0
 _CONNECTIONS = 16
 
-# botocore loads them where they are installed, at the cost of half the time that a start takes, and uses neither for EC2:
-# the one signs for S3 (botocore.compat.HAS_CRT), the other was for interpreters without SNI (botocore.httpsession).
-_NOT_NEEDED = ("awscrt", "OpenSSL")
 
-
-class Access(namedtuple("Access", "region profile endpoint_url proxy user_agent")):
+class Access(Record):
     """How a definition has EC2 and STS reached; None for what boto3's own chain and IMDS say.
 
     user_agent: the words by which CloudTrail shows which resource made a call.
     """
-
-    __slots__ = ()
 
     region: str | None
     profile: str | None
@@ -44,28 +35,37 @@ class Access(namedtuple("Access", "region profile endpoint_url proxy user_agent"
     user_agent: str
 
 
+def require_boto3(is_whole: bool = False) -> Any:
+    """The module boto3; is_whole as below. Raises NotInstalled where it is missing."""
+    try:
+        return load_boto3(is_whole)
+    except ImportError as error:
+        raise NotInstalled(
+            shorten(f"install python3-boto3: boto3 cannot be loaded on this node ({error})"), str(error)
+        ) from error
+
+
 def make_client(
-    service: str, access: Access, imds: Imds, deadline: Deadline, credentials: Mapping[str, str] | None = None
+    service: str,
+    access: Access,
+    imds: Imds,
+    deadline: Deadline,
+    credentials: Mapping[str, str] | None = None,
+    *,
+    is_whole: bool = False,
 ) -> Any:
     """A client that is complete: what it needs to sign its first request is known.
 
     service: `ec2` or `sts`. imds: gives region and role credentials where the definition does not.
     credentials: of a role that was assumed (AccessKeyId, SecretAccessKey, SessionToken).
+    is_whole: with all of botocore, which this does by itself where a part is not enough.
     Raises NotInstalled without boto3, FatalError, HardError or NotPermitted for what is wrong with definition or node,
     NoCredentials, Unknown.
     """
-    for module in _NOT_NEEDED:
-        # "If the value is None, then a ModuleNotFoundError is raised": The Python Language Reference, 5.3.1.
-        sys.modules.setdefault(module, None)  # type: ignore[arg-type]
-    try:
-        import boto3
-        from botocore import exceptions as aws
-        from botocore.config import Config
-    except ImportError as error:
-        raise NotInstalled(
-            shorten(f"install python3-boto3: boto3 cannot be loaded on this node ({error})"), str(error)
-        ) from error
-    _share_ssl_context()
+    boto3 = require_boto3(is_whole)
+    from botocore import exceptions as aws
+    from botocore.config import Config
+
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
@@ -75,20 +75,33 @@ def make_client(
         max_pool_connections=_CONNECTIONS,
         user_agent_extra=access.user_agent,
     )
+    share_ssl_context()
     try:
-        session = boto3.Session(botocore_session=_core_session(access, imds))
+        core = _core_session(access, imds)
+        if not is_whole:
+            use_service_models(core)
+            authorities = read_authorities(core)
+        session = boto3.Session(botocore_session=core)
         keys = _keys(credentials) if credentials else {}
         if not keys and call_within(deadline, session.get_credentials, "credentials") is None:
             raise NoCredentials("give the instance a role, or set parameter 'profile': no AWS credentials on this node")
-        return session.client(
+        client = session.client(
             service,
             region_name=access.region or session.region_name or imds.region,
             endpoint_url=access.endpoint_url if service == "ec2" else None,
             config=config,
             **keys,
         )
+        if not is_whole:
+            authorities.wait()
+        return client
     except Failure:
         raise
+    except (AttributeError, LookupError, TypeError):
+        # This botocore is made otherwise than `loading` expects.
+        if is_whole:
+            raise
+        return make_client(service, access, imds, deadline, credentials, is_whole=True)
     except aws.ProfileNotFound as error:
         raise NotPermitted(
             shorten(f"drop parameter 'profile' to use the instance's role, or correct it: {error}")
@@ -186,38 +199,3 @@ def _existing_profile(session: Callable[[], Any], profile: str | None) -> str | 
     if profile == "default" and "default" not in session().available_profiles:
         return None
     return profile
-
-
-class SharedSSLContext(SSLContext):
-    """A context for several threads: the first connection makes its settings, later ones find them made.
-
-    "An SSL_CTX object should not be changed after it is used to create any SSL objects or from multiple threads
-    concurrently" (SSL_CTX_new(3)). The connections of a botocore client share one, and urllib3 makes its settings anew for
-    each of them: calls made at the same time now and then crash the interpreter (https://github.com/boto/botocore/issues/3164,
-    https://github.com/urllib3/urllib3/issues/3036). It also reads all of the authorities' certificates each time (35 ms).
-    """
-
-    def __init__(self, *arguments: Any):
-        self._made: dict[str, tuple[Any, ...]] = {}
-        self._lock = Lock()
-
-    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
-        """As ssl.SSLContext's."""
-        self._make_once(super().load_verify_locations, cafile, capath, cadata)
-
-    def set_alpn_protocols(self, alpn_protocols: Any) -> None:
-        """As ssl.SSLContext's."""
-        self._make_once(super().set_alpn_protocols, tuple(alpn_protocols))
-
-    def _make_once(self, setting: Callable[..., None], *values: Any) -> None:
-        with self._lock:
-            if self._made.get(setting.__name__) != values:
-                setting(*values)
-                self._made[setting.__name__] = values
-
-
-def _share_ssl_context() -> None:
-    """Let the clients that botocore makes from now on have such contexts; there is no parameter for it."""
-    from botocore import httpsession
-
-    httpsession.SSLContext = SharedSSLContext

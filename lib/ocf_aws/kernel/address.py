@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-from collections import namedtuple
 from struct import unpack
 
 from ocf_aws.ip import AF_UNSPEC, IpAddress, IpNetwork
 from ocf_aws.kernel.netlink import NLM_F_CREATE, NLM_F_EXCL, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR, dump, encode
+from ocf_aws.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +24,8 @@ _IFA_F_NOPREFIXROUTE = 0x200
 _FOREVER = 0xFFFFFFFF
 
 
-class LinkAddress(namedtuple("LinkAddress", "ip prefix_length index protocol")):
+class LinkAddress(Record):
     """An address as it is on a link. index: the link's. protocol: number of who added it, 0 where the kernel has none."""
-
-    __slots__ = ()
 
     ip: IpAddress
     prefix_length: int

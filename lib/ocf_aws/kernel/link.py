@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections import namedtuple
 from struct import pack, unpack
 from time import monotonic
 
 from ocf_aws.kernel.netlink import RTM_GETLINK, RTM_NEWLINK, dump, encode_attribute, split_attributes
 from ocf_aws.ocf.deadline import Deadline
 from ocf_aws.ocf.errors import NotInstalled, shorten
+from ocf_aws.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,10 +32,8 @@ _IFLA_ALT_IFNAME = 53
 _STACKED = frozenset((b"vlan", b"macvlan", b"ipvlan", b"bridge", b"bond", b"team", b"macsec"))
 
 
-class Link(namedtuple("Link", "index name altnames mac mtu is_up is_stacked")):
+class Link(Record):
     """A link. altnames: its alternative names. mac: in lower case. is_stacked: made on top of another link."""
-
-    __slots__ = ()
 
     index: int
     name: str

@@ -8,7 +8,6 @@ addresses where kernel and pyroute2 can: nobody else's are ever touched.
 from __future__ import annotations
 
 import errno
-from collections import namedtuple
 from struct import unpack
 
 from ocf_aws.ip import AF_INET, AF_INET6, IpAddress, IpNetwork
@@ -26,6 +25,7 @@ from ocf_aws.kernel.netlink import (
     dump,
     encode,
 )
+from ocf_aws.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,10 +74,8 @@ def default_table(eni_id: str) -> int:
     return _FIRST_TABLE | int(eni_id[-8:], 16) & (_FIRST_TABLE - 1)
 
 
-class Rule(namedtuple("Rule", "source table")):
+class Rule(Record):
     """A rule: packets from the block `source` are routed by `table`."""
-
-    __slots__ = ()
 
     source: IpNetwork
     table: int
@@ -86,10 +84,8 @@ class Rule(namedtuple("Rule", "source table")):
         return f"rule from {self.source} lookup {self.table}"
 
 
-class Route(namedtuple("Route", "destination gateway index table")):
+class Route(Record):
     """A route to a block by the link with this index; gateway None: the block is on the link, or in table local itself."""
-
-    __slots__ = ()
 
     destination: IpNetwork
     gateway: IpAddress | None
@@ -152,14 +148,12 @@ def _network(family: int, packed: bytes | None, length: int) -> IpNetwork:
     return IpNetwork(packed, length) if packed else _DEFAULT[family]
 
 
-class Drift(namedtuple("Drift", "has_any has_address missing_addresses missing")):
+class Drift(Record):
     """How a link differs from what it is to have.
 
     has_any: whether it has any part of it, or anything else of the agent's own. has_address: whether it has an address.
     missing: what it lacks, in words; missing_addresses: the addresses of that.
     """
-
-    __slots__ = ()
 
     has_any: bool
     has_address: bool
@@ -167,14 +161,12 @@ class Drift(namedtuple("Drift", "has_any has_address missing_addresses missing")
     missing: list[str]
 
 
-class LinkConfig(namedtuple("LinkConfig", "table addresses prefixes subnets")):
+class LinkConfig(Record):
     """What the link of an ENI is to have.
 
     table: number of its routing table. addresses: IpAddresses to answer at. prefixes: delegated IpNetworks, of which
     every address is answered at. subnets: the blocks of its subnet, at most one of IPv4 and one of IPv6.
     """
-
-    __slots__ = ()
 
     table: int
     addresses: tuple[IpAddress, ...]

@@ -6,9 +6,8 @@ Words are those of the OCF resource agent API 1.1 (ra-api.rng).
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 from ocf_aws.ocf.errors import FatalError, shorten
+from ocf_aws.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,9 +89,7 @@ class Parameter:
         return self._parse(text)
 
 
-class Action(
-    namedtuple("Action", "name function timeout interval depth needs outlasts", defaults=(None, None, (), False))
-):
+class Action(Record):
     """An action of an agent.
 
     name: as the API has it. function: what does it, with a Context; it returns, or raises a Failure.
@@ -101,18 +98,16 @@ class Action(
     outlasts: whether the action is tried again, until its deadline, while what it meets may pass.
     """
 
-    __slots__ = ()
-
     name: str
     function: Callable[[Context], None]
     timeout: int
-    interval: int | None
-    depth: int | None
-    needs: tuple[str, ...]
-    outlasts: bool
+    interval: int | None = None
+    depth: int | None = None
+    needs: tuple[str, ...] = ()
+    outlasts: bool = False
 
 
-META_DATA = Action("meta-data", None, timeout=5)
+META_DATA = Action("meta-data", lambda context: None, timeout=5)
 """The action that needs no function: the frame answers it from the declaration."""
 
 

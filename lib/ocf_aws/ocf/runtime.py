@@ -6,14 +6,15 @@ The only place that prints, that exits, and where an exception becomes an exit s
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import sys
-from collections import namedtuple
 from time import monotonic
 
 from ocf_aws.ocf.deadline import DEFAULT_TIMEOUT, Deadline
 from ocf_aws.ocf.errors import ExitStatus, Failure, NotPermitted, NotRunning, Unimplemented, Unknown, unforeseen
 from ocf_aws.ocf.log import Log
+from ocf_aws.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _LAST_ATTEMPT_SECONDS = 1.0
 """An attempt that begins later could not end before the deadline."""
 
 
-class Context(namedtuple("Context", "agent action resource environ parameters deadline log check_level is_recurring")):
+class Context(Record):
     """One action of one resource, as Pacemaker asks for it.
 
     agent: the declaration. action: its name. resource: the name of the resource. environ: the environment.
@@ -36,8 +37,6 @@ class Context(namedtuple("Context", "agent action resource environ parameters de
     check_level: how deep a check goes (OCF_CHECK_LEVEL). is_recurring: whether Pacemaker repeats it; a monitor that it
     does not repeat is a probe, which may find nothing.
     """
-
-    __slots__ = ()
 
     agent: Agent
     action: str
@@ -151,6 +150,7 @@ def _outlast(context: Context, action: Action) -> None:
             failure = error
         except Exception as error:
             failure = unforeseen(error)
+        gc.enable()
         since = first_seen.setdefault(type(failure), monotonic())
         if monotonic() - since >= failure.certain_after:
             raise failure
@@ -182,6 +182,8 @@ def main(agent: Agent) -> None:
     """Run this process's action and end the process."""
     # Where a library crashes the interpreter, the log tells in which call.
     faulthandler.enable()
+    # An action ends before there is any garbage to speak of; one that is tried again and again does not.
+    gc.disable()
     status = run(agent, sys.argv, os.environ, sys.stdout, sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()

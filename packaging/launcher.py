@@ -1,0 +1,54 @@
+#!/usr/bin/python3 -ISB
+"""OCF resource agent of ocf-aws: runs the module of its library that `make install` names here.
+
+A file without suffix is compiled at each start, so the agent is not in it. -S: what site does, with the .pth files of other
+packages, takes longer than a local monitor; the library finds boto3 and pyroute2 itself (site_packages).
+"""
+
+import sys
+
+sys.path.append("LIBRARY")
+try:
+    from ocf_aws import agent_module as agent
+    from ocf_aws.ocf.runtime import main
+except Exception as error:  # files of the package are missing or damaged, in whatever way
+    problem = error
+else:
+    main(agent.AGENT)
+
+
+def is_here(environ):
+    """Whether this node may have what the resource moves: by the kernel, or by the record of a start."""
+    from _socket import AF_INET, AF_INET6, SOCK_DGRAM, inet_pton, socket
+    from errno import EADDRNOTAVAIL
+    from os.path import lexists
+
+    eni_id = environ.get("OCF_RESKEY_eni_id", "").strip()
+    if eni_id:
+        return lexists(f"{environ.get('HA_RSCTMP') or '/run/resource-agents'}/aws-eni-move-{eni_id}")
+    ip = (environ.get("OCF_RESKEY_ip") or environ.get("OCF_RESKEY_address") or "").strip().partition("/")[0]
+    family = AF_INET6 if ":" in ip else AF_INET
+    try:
+        inet_pton(family, ip)
+    except (OSError, ValueError):
+        return False
+    try:
+        socket(family, SOCK_DGRAM).bind((ip, 0))
+    except OSError as refused:
+        return refused.errno != EADDRNOTAVAIL
+    return True
+
+
+def report(environ):
+    """Tell what is wrong, and return the exit status."""
+    reason = f"reinstall resource-agents-aws: its library cannot be loaded ({problem})"
+    prefix = environ.get("OCF_EXIT_REASON_PREFIX", "ocf-exit-reason:")
+    print(prefix + " ".join(reason.split())[:127], file=sys.stderr)
+    if sys.argv[1:] == ["stop"]:
+        return 1 if is_here(environ) else 0
+    return 5
+
+
+import os  # noqa: E402  (the library has it already, where all is well)
+
+sys.exit(report(os.environ))
