@@ -7,11 +7,14 @@ a whole lab, and enough for everything that one action does.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vpclab.authority import Authority
 from vpclab.checkout import CHECKOUT
@@ -123,7 +126,23 @@ class SingleNode:
         lines = _run("ip", "-oneline", "address", "show").splitlines()
         return {line.split()[3] for line in lines}
 
-    def run(
+    def run(self, agent: str, action: str, parameters: dict[str, str], *, timeout: float = 20, **how: Any) -> Result:
+        """Run one action of an agent, as Pacemaker does.
+
+        timeout: seconds that Pacemaker gives it; one that takes longer fails the test, as Pacemaker would kill it.
+        how: as in `begin`.
+        """
+        started = time.monotonic()
+        process = self.begin(agent, action, parameters, timeout=timeout, **how)
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
+        return Result(process.returncode, stdout, stderr, time.monotonic() - started)
+
+    def begin(
         self,
         agent: str,
         action: str,
@@ -133,11 +152,12 @@ class SingleNode:
         interval: float = 0,
         level: int = 0,
         environ: dict[str, str] | None = None,
-    ) -> Result:
-        """Run one action of an agent, as Pacemaker does.
+        prefix: Sequence[str] = (),
+    ) -> subprocess.Popen[str]:
+        """Begin an action, in a process group of its own as Pacemaker does.
 
-        timeout: seconds that Pacemaker gives it; one that takes longer fails the test, as Pacemaker would kill it.
         interval: seconds, of a recurring monitor; 0 for a probe. level: the check level.
+        prefix: a command that runs the agent (strace, setpriv).
         """
         variables = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -154,16 +174,15 @@ class SingleNode:
         }
         if interval:
             variables["OCF_RESKEY_CRM_meta_interval"] = str(int(interval * 1000))
-        started = time.monotonic()
-        done = subprocess.run(
-            [PYTHON, "-B", str(CHECKOUT / "agents" / agent), action],
+        return subprocess.Popen(
+            [*prefix, PYTHON, "-B", str(CHECKOUT / "agents" / agent), action],
             env=variables,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout,
+            start_new_session=True,
         )
-        return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
 
 
 def _run(*command: str) -> str:
