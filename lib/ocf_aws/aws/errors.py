@@ -53,6 +53,12 @@ class NotFound(HardError):
     certain_after = SETTLE_SECONDS
 
 
+class Conflict(HardError):
+    """What EC2 tells stands against the definition."""
+
+    certain_after = SETTLE_SECONDS
+
+
 class AccessDenied(NotPermitted):
     """The role has no right to do it."""
 

@@ -14,7 +14,7 @@ from http.client import HTTPConnection, HTTPException
 from json import loads
 from urllib.parse import urlsplit
 
-from ocf_aws.ip import IpNetwork
+from ocf_aws.ip import IpAddress, IpNetwork
 from ocf_aws.ocf.errors import Unknown, shorten
 from ocf_aws.threads import call_within
 
@@ -105,13 +105,21 @@ class Imds:
                 found.add(int(number))
         return found
 
+    def addresses(self, mac: str) -> tuple[IpAddress, ...]:
+        """The addresses of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
+        return tuple(network.first for network in self._networks(mac, "local-ipv4s", "ipv6s"))
+
+    def prefixes(self, mac: str) -> tuple[IpNetwork, ...]:
+        """The delegated prefixes of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
+        return self._networks(mac, "ipv4-prefix", "ipv6-prefix")
+
     def subnet_cidrs(self, mac: str) -> tuple[IpNetwork, ...]:
         """The blocks of the subnet of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
-        return self._networks(mac, "subnet-ipv4-cidr-block") + self._networks(mac, "subnet-ipv6-cidr-blocks")
+        return self._networks(mac, "subnet-ipv4-cidr-block", "subnet-ipv6-cidr-blocks")
 
     def vpc_cidrs(self, mac: str) -> tuple[IpNetwork, ...]:
         """The blocks of the VPC of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
-        return self._networks(mac, "vpc-ipv4-cidr-blocks") + self._networks(mac, "vpc-ipv6-cidr-blocks")
+        return self._networks(mac, "vpc-ipv4-cidr-blocks", "vpc-ipv6-cidr-blocks")
 
     def read_ahead(self, *facts: Callable[[], object]) -> None:
         """Read facts that will be asked for, and the role's credentials, as far as IMDS answers. For a thread."""
@@ -148,9 +156,10 @@ class Imds:
         """As get, of what changes with time: what was read ahead is good for one time."""
         return self._answers.pop(path) if path in self._answers else self._ask(path)
 
-    def _networks(self, mac: str, fact: str) -> tuple[IpNetwork, ...]:
+    def _networks(self, mac: str, *facts: str) -> tuple[IpNetwork, ...]:
+        words = [word for fact in facts for word in (self.interface(mac, fact) or "").split()]
         try:
-            return tuple(IpNetwork.parse(word) for word in (self.interface(mac, fact) or "").split())
+            return tuple(IpNetwork.parse(word) for word in words)
         except ValueError as error:
             raise Unknown(shorten(f"IMDS answers nonsense: {error}")) from error
 

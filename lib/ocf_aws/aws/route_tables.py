@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from ocf_aws.aws.errors import AccessDenied, NotFound, Rejected
+from ocf_aws.aws.errors import AccessDenied, Conflict, NotFound, Rejected
 from ocf_aws.ip import IpAddress
 from ocf_aws.ocf.errors import SETTLE_SECONDS, Failure, HardError, Unknown, combine, shorten
 from ocf_aws.record import Record
@@ -211,7 +211,7 @@ class RouteUpdate:
         if not route.is_visible:
             raise NotFound(str(problem))
         if route.is_managed:
-            raise HardError(str(problem))
+            raise Conflict(str(problem))
         if route.entry is not None:
             self._replace(route.table_id, **more)
         else:
@@ -230,7 +230,7 @@ class RouteUpdate:
 
     def _create(self, table_id: str, **more: Any) -> None:
         if not self._may_create:
-            raise HardError("has no route for it, and create_route=false: create it once")
+            raise Conflict("has no route for it, and create_route=false: create it once")
         try:
             self._call("create_route", table_id, NetworkInterfaceId=self.target.eni_id, **more)
         except Rejected as error:
