@@ -8,16 +8,12 @@ Both ENIs lie in one subnet, and the router answers for all of it, as a VPC's do
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-LIB = Path(__file__).parents[2] / "lib"
-INTERPRETERS = {"distribution": "/usr/bin/python3", "today": sys.executable}
+from kernel.namespaces import INTERPRETERS, Namespace
 
 MAC = "02:00:00:00:00:50"
 TABLE = 1073741824 + 42
@@ -28,61 +24,26 @@ NEIGHBOUR = "10.0.1.99"
 
 PINGS = 5
 
-LAYOUT = f"""
+CONFIG = f"""
 import sys
-from ocf_aws.address import Block, Ip
-from ocf_aws.link import find_link_by_mac, set_link
-from ocf_aws.netlink import Changes
-from ocf_aws.policy import Layout, clear
+from ocf_aws.ip import IpAddress, IpNetwork
+from ocf_aws.kernel.link import find_link_by_mac, set_link
+from ocf_aws.kernel.netlink import Rtnl
+from ocf_aws.kernel.policy_routing import LinkConfig, find_marks
+def ips(text):
+    return tuple(map(IpAddress.parse, text.split()))
+def networks(text):
+    return tuple(map(IpNetwork.parse, text.split()))
 link = find_link_by_mac("{MAC}")
-layout = Layout(
-    {TABLE},
-    [Ip("{FIRST}"), Ip("{SECOND}"), Ip("{SIX}")],
-    [Block("{PREFIX}"), Block("{PREFIX6}")],
-    [Block("10.0.1.0/24"), Block("2001:db8:1::/64")],
+config = LinkConfig(
+    {TABLE}, ips("{FIRST} {SECOND} {SIX}"), networks("{PREFIX} {PREFIX6}"), networks("10.0.1.0/24 2001:db8:1::/64")
 )
+rtnl = Rtnl()
 """
-ADD = LAYOUT + "set_link(Changes(), link, state='up'); print(*layout.add(link), sep='\\n')"
-LOOK = LAYOUT + "found = layout.look(link); print(*found.missing, sep='\\n')"
-CLEAR = LAYOUT + "print(*clear(Changes(), layout.table, link, layout.addresses), sep='\\n')"
-CLEAR_BY_MARKS = LAYOUT + "print(*clear(Changes(), layout.table, link, ()), sep='\\n')"
-
-
-class Namespace:
-    """A network namespace that lives as long as its first process, at most as long as this one."""
-
-    def __init__(self) -> None:
-        self._holder = subprocess.Popen(
-            "setpriv --pdeathsig KILL unshare --net sh -c".split() + ["echo made; exec sleep infinity"],
-            stdout=subprocess.PIPE,
-        )
-        assert self._holder.stdout
-        self._holder.stdout.readline()
-        self.pid = self._holder.pid
-        self.ip("link set lo up")
-        # IPv6 addresses of the test's own making need no detection of duplicates.
-        self.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0")
-
-    def run(self, *command: str, check: bool = True) -> str:
-        inside = ["nsenter", f"--target={self.pid}", "--net", *command]
-        return subprocess.run(inside, check=check, capture_output=True, text=True).stdout
-
-    def ip(self, command: str) -> str:
-        return self.run("ip", *command.split())
-
-    def sysctl(self, *settings: str) -> None:
-        self.run("sysctl", "-qw", *settings)
-
-    def snapshot(self) -> str:
-        """Everything that the agent could have left behind."""
-        looks = "-oneline address", "rule", "-6 rule", "route show table all", "-6 route show table all"
-        lines = "\n".join(self.ip(look) for look in looks).splitlines()
-        # Those come as late.
-        return "\n".join(line for line in lines if not line.startswith("multicast"))
-
-    def close(self) -> None:
-        self._holder.kill()
-        self._holder.wait()
+APPLY = CONFIG + "set_link(rtnl, link, is_up=True); print(*config.apply(rtnl, link), sep='\\n')"
+CHECK = CONFIG + "print(*config.check(link).missing, sep='\\n')"
+REMOVE = CONFIG + "print(*config.remove(rtnl, link), sep='\\n')"
+REMOVE_BY_MARKS = CONFIG + "print(*config.remove(rtnl, link, named=False), sep='\\n')"
 
 
 class Node(Namespace):
@@ -116,14 +77,6 @@ class Node(Namespace):
             router.ip(f"address add 2001:db8:1::1/64 dev {link} nodad noprefixroute")
         router.sysctl("net.ipv6.conf.all.forwarding=1")
 
-    def python(self, interpreter: str, code: str) -> list[str]:
-        """Run code that stands on the library, and return the lines that it printed."""
-        command = [interpreter, "-B", "-c", f"import sys; sys.path.insert(0, {str(LIB)!r})\n{code}"]
-        inside = ["nsenter", f"--target={self.pid}", "--net", *command]
-        done = subprocess.run(inside, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
-
     def answers(self, destination: str, source: str) -> bool:
         """Whether the answers to some pings come back to the router."""
         command = f"ping -c {PINGS} -i 0.01 -W 1 -I {source} {destination}"
@@ -135,9 +88,7 @@ class Node(Namespace):
 
 
 @pytest.fixture
-def node() -> Iterator[Node]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to make network namespaces")
+def node(in_sandbox: None) -> Iterator[Node]:
     router = Namespace()
     node = Node(router)
     yield node
@@ -145,58 +96,48 @@ def node() -> Iterator[Node]:
     router.close()
 
 
-@pytest.fixture(params=INTERPRETERS)
-def python(request: pytest.FixtureRequest) -> str:
-    interpreter = INTERPRETERS[request.param]
-    if subprocess.run([interpreter, "-c", "import pyroute2"], capture_output=True).returncode != 0:
-        pytest.skip(f"{interpreter} has no pyroute2")
-    return interpreter
-
-
 def test_all_is_added_once_and_nothing_is_missing_then(node: Node, python: str) -> None:
-    assert len(node.python(python, LOOK)) == 14
-    assert len(node.python(python, ADD)) == 14
-    assert node.python(python, LOOK) == []
-    assert node.python(python, ADD) == []
+    assert len(node.python(python, CHECK)) == 14
+    assert len(node.python(python, APPLY)) == 14
+    assert node.python(python, CHECK) == []
+    assert node.python(python, APPLY) == []
 
 
-def test_after_clear_nothing_is_left(node: Node, python: str) -> None:
+def test_after_removal_nothing_is_left(node: Node, python: str) -> None:
     before = node.snapshot()
-    node.python(python, ADD)
+    node.python(python, APPLY)
     assert node.snapshot() != before
-    node.python(python, CLEAR + "; set_link(Changes(), link, state='down')")
+    node.python(python, REMOVE + "; set_link(rtnl, link, is_up=False)")
     assert node.snapshot() == before
 
 
 def test_marks_alone_are_enough_to_find_rules_and_routes(node: Node, python: str) -> None:
-    node.python(python, ADD)
-    node.python(python, CLEAR_BY_MARKS)
+    node.python(python, APPLY)
+    node.python(python, REMOVE_BY_MARKS)
     assert "proto 203" not in node.ip("rule") + node.ip("-6 rule") + node.ip("route show table all")
     assert "203" not in node.ip("-6 route show table all")
 
 
 def test_addresses_are_found_by_the_marks_of_their_rules(node: Node, python: str) -> None:
-    node.python(python, ADD)
-    node.python(python, CLEAR_BY_MARKS)
+    node.python(python, APPLY)
+    node.python(python, REMOVE_BY_MARKS)
     assert FIRST not in node.ip("address show dev ens6") and SIX not in node.ip("address show dev ens6")
 
 
 def test_addresses_carry_a_mark_of_their_own_where_pyroute2_can_set_it(node: Node) -> None:
-    node.python(sys.executable, ADD)
+    node.python(sys.executable, APPLY)
     node.ip("rule flush")
     node.ip("-6 rule flush")
-    node.python(sys.executable, CLEAR_BY_MARKS)
+    node.python(sys.executable, REMOVE_BY_MARKS)
     assert FIRST not in node.ip("address show dev ens6") and SIX not in node.ip("address show dev ens6")
 
 
-def test_rules_of_an_eni_that_was_pulled_out_are_cleared(node: Node, python: str) -> None:
+def test_rules_of_an_eni_that_was_pulled_out_are_removed(node: Node, python: str) -> None:
     before = node.ip("rule") + node.ip("-6 rule")
-    node.python(python, ADD)
+    node.python(python, APPLY)
     node.router.ip("link del e6")
     assert node.ip("rule") != before
-    node.python(
-        python, LAYOUT.replace("link = find", "link = None or find") + "clear(Changes(), layout.table, None, ())"
-    )
+    node.python(python, CONFIG + "config.remove(rtnl, None)")
     assert node.ip("rule") + node.ip("-6 rule") == before
 
 
@@ -207,31 +148,31 @@ def test_what_others_have_on_the_link_and_in_the_rules_stays(node: Node, python:
     node.ip(f"route add 198.51.100.0/24 via 10.0.1.1 dev ens5 table {TABLE}")
     node.ip("route add local 10.0.1.240/28 dev ens6 table local")
     before = node.snapshot()
-    node.python(python, ADD)
-    node.python(python, CLEAR)
+    node.python(python, APPLY)
+    node.python(python, REMOVE)
     assert node.snapshot() == before
 
 
 def test_what_an_earlier_start_added_and_the_eni_has_no_more_is_removed(node: Node, python: str) -> None:
-    node.python(python, ADD)
-    node.python(python, LAYOUT.replace(f'Ip("{SECOND}"), ', "") + "layout.add(link)")
+    node.python(python, APPLY)
+    node.python(python, CONFIG.replace(f" {SECOND}", "") + "config.apply(rtnl, link)")
     assert SECOND not in node.ip("address") and SECOND not in node.ip("rule")
     assert FIRST in node.ip("address") and FIRST in node.ip("rule")
 
 
 @pytest.mark.parametrize("lost", [f"address del {FIRST}/32 dev ens6", f"rule del from {SECOND}", "rule flush"])
 def test_what_somebody_takes_away_is_missed_and_put_back(node: Node, lost: str) -> None:
-    node.python(sys.executable, ADD)
+    node.python(sys.executable, APPLY)
     node.ip(lost)
-    assert node.python(sys.executable, LOOK)
-    node.python(sys.executable, ADD)
-    assert node.python(sys.executable, LOOK) == []
+    assert node.python(sys.executable, CHECK)
+    node.python(sys.executable, APPLY)
+    assert node.python(sys.executable, CHECK) == []
 
 
 @pytest.mark.parametrize("filter", ["0", "1", "2"], ids=["no rp_filter", "strict", "loose"])
 def test_replies_leave_by_the_moved_eni_although_another_is_in_the_subnet(node: Node, filter: str) -> None:
     node.sysctl(*(f"net.ipv4.conf.{name}.rp_filter={filter}" for name in ("all", "default", "ens5", "ens6")))
-    node.python(INTERPRETERS["distribution"], ADD)
+    node.python(INTERPRETERS["distribution"], APPLY)
     sent = node.sent_by("ens5")
     for source in (CLIENT, NEIGHBOUR):
         for destination in (FIRST, SECOND, "10.0.1.70"):
@@ -242,18 +183,35 @@ def test_replies_leave_by_the_moved_eni_although_another_is_in_the_subnet(node: 
 
 
 def test_ipv6_replies_leave_by_the_moved_eni(node: Node) -> None:
-    node.python(INTERPRETERS["distribution"], ADD)
+    node.python(INTERPRETERS["distribution"], APPLY)
     assert node.answers(SIX, CLIENT6) and node.answers("2001:db8:1:0:1::7", CLIENT6)
     assert "tentative" not in node.ip("-6 address show dev ens6 scope global")
 
 
+def test_the_marks_in_the_kernel_tell_what_was_configured(node: Node, python: str) -> None:
+    node.python(python, APPLY)
+    compare = CONFIG + "found, index = find_marks(config.table)\n"
+    compare += "print([set(a) == set(b) for a, b in zip(found[1:], config[1:])])"
+    assert node.python(python, compare + "; print(index == link.index)") == ["[True, True, True]", "True"]
+    assert node.python(python, CONFIG + "print(find_marks(config.table + 1))") == ["None"]
+
+
+def test_the_link_of_the_node_s_own_default_route_is_known(node: Node, python: str) -> None:
+    look = (
+        "from ocf_aws.kernel.policy_routing import carries_default_route\nfrom ocf_aws.kernel.link import find_link\n"
+    )
+    look += "print(*(carries_default_route(find_link(name)) for name in ('ens5', 'ens6')))"
+    node.python(python, APPLY)
+    assert node.python(python, look) == ["True False"]
+
+
 def test_two_enis_on_one_node_live_side_by_side(node: Node) -> None:
-    other = LAYOUT.replace(MAC, "02:00:00:00:00:11").replace(str(TABLE), str(TABLE + 1))
+    other = CONFIG.replace(MAC, "02:00:00:00:00:11").replace(str(TABLE), str(TABLE + 1))
     for address in (FIRST, SECOND, SIX, PREFIX, PREFIX6):
         other = other.replace(address, address.replace("10.0.1.", "10.0.2.").replace("2001:db8:1:", "2001:db8:2:"))
-    node.python(sys.executable, ADD)
+    node.python(sys.executable, APPLY)
     before = node.snapshot()
-    node.python(sys.executable, other + "layout.add(link)")
-    assert node.python(sys.executable, LOOK) == []
-    node.python(sys.executable, other + "clear(Changes(), layout.table, link, layout.addresses)")
+    node.python(sys.executable, other + "config.apply(rtnl, link)")
+    assert node.python(sys.executable, CHECK) == []
+    node.python(sys.executable, other + "config.remove(rtnl, link)")
     assert node.snapshot() == before

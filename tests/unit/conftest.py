@@ -9,9 +9,8 @@ import pytest
 
 from conftest import load_agent
 from ocf_aws.aws import attachment
-from ocf_aws.ocf import deadline
+from ocf_aws.ocf import deadline, runtime
 from ocf_aws.ocf import log as log_module
-from ocf_aws.ocf import runtime
 from ocf_aws.ocf.log import Log
 from unit.fakes.clock import Clock
 

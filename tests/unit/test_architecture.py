@@ -15,23 +15,40 @@ LIBRARY = CHECKOUT / "lib" / "ocf_aws"
 AGENTS = sorted((CHECKOUT / "agents").iterdir())
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
 
-EVERYTHING = {"aws", "kernel", "eni_state", "parameters", "threads", "child_process", "ocf", "ip", "cli"}
+VALUES = {"ip", "record"}
+EVERYTHING = {
+    "aws",
+    "kernel",
+    "eni_state",
+    "parameters",
+    "threads",
+    "child_process",
+    "site_packages",
+    "ocf",
+    "cli",
+} | VALUES
 MAY_IMPORT = {
     "agents": EVERYTHING - {"cli"},
     "cli": EVERYTHING,
-    "aws": {"aws", "parameters", "threads", "ocf", "ip"},
-    "kernel": {"kernel", "ocf", "ip"},
-    "eni_state": {"ocf", "ip"},
-    "parameters": {"ocf", "ip"},
+    "aws": {"aws", "parameters", "threads", "site_packages", "ocf"} | VALUES,
+    "kernel": {"kernel", "site_packages", "ocf"} | VALUES,
+    "eni_state": {"ocf"} | VALUES,
+    "parameters": {"ocf"} | VALUES,
     "threads": {"ocf"},
     "child_process": {"ocf"},
-    "ocf": {"ocf"},
-    "ip": set(),
+    "site_packages": set(),
+    "ocf": {"ocf", "record"},
+    "ip": {"record"},
+    "record": set(),
 }
 """The parts of the library that each part may know."""
 
-DOORS = {"boto3": "aws/session.py", "botocore": "aws/session.py", "pyroute2": "kernel/netlink.py"}
-"""The one module that may import each library."""
+DOORS = {
+    "boto3": {"aws/session.py", "aws/loading.py"},
+    "botocore": {"aws/session.py", "aws/loading.py"},
+    "pyroute2": {"kernel/netlink.py"},
+}
+"""The modules that may import each library: session calls it, loading leaves out what nobody needs of it."""
 
 
 def imports(source: str) -> Iterator[str]:
@@ -60,7 +77,7 @@ def test_imports_run_downwards_only(path: Path) -> None:
 def test_each_library_of_others_has_one_door(path: Path) -> None:
     for name in imports(path.read_text()):
         door = DOORS.get(name.split(".")[0])
-        assert door is None or path == LIBRARY / door, f"{path.name} imports {name}"
+        assert door is None or str(path.relative_to(LIBRARY)) in door, f"{path.name} imports {name}"
 
 
 def test_imports_inside_functions_are_seen_too() -> None:

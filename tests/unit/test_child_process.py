@@ -62,11 +62,11 @@ def test_what_aws_said_to_a_child_comes_whole(failure: HardError) -> None:
 
 
 def test_a_combined_failure_comes_whole() -> None:
-    failure = combine([("rtb-1", AccessDenied("allow it", "request 7"))])
+    failure = combine([("rtb-1", AccessDenied("allow ec2:X in IAM", "request 7"))])
     with ChildProcess(lambda: fail(failure)) as child:
         with pytest.raises(type(failure)) as raised:
             child.result()
-    assert (str(raised.value), raised.value.certain_after) == ("rtb-1: allow it", SETTLE_SECONDS)
+    assert (str(raised.value), raised.value.certain_after) == ("allow ec2:X on rtb-1 in IAM", SETTLE_SECONDS)
 
 
 def test_an_exception_that_nobody_foresaw_is_unknown() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 import time
 from typing import Any
@@ -199,3 +200,38 @@ def test_concurrent_calls_do_not_disturb_each_other(ec2: Ec2, vpc: BuiltVpc, hos
     assert failures == []
     (table,) = [each for each in ec2.vpc().route_tables if each.id == vpc.route_tables["a"]]
     assert len(table.routes) == 80
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_half_an_answer_is_no_answer(ec2: Ec2, node: Any, is_announced: bool) -> None:
+    with ec2.faults.add(effect=effects.Truncated(is_announced)), pytest.raises(ResponseParserError):
+        node.describe_vpcs()
+
+
+def test_an_answer_that_drips_is_slow(ec2: Ec2, node: Any) -> None:
+    with ec2.faults.add(effect=effects.Drip(0.001)):
+        started = time.monotonic()
+        assert node.describe_vpcs()["Vpcs"]
+    assert time.monotonic() - started > 0.3
+
+
+def test_a_fault_with_an_end_begins_with_the_first_call(ec2: Ec2, node: Any) -> None:
+    ec2.faults.add(effect=effects.Error("InternalError"), seconds=0.5)
+    time.sleep(0.6)
+    for _ in range(2):
+        with pytest.raises(ClientError):
+            node.describe_vpcs()
+    time.sleep(0.6)
+    node.describe_vpcs()
+
+
+def test_a_server_refuses_connections_and_takes_them_again(ec2: Ec2) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        place = free.getsockname()
+    ec2.listen(socket.create_server(place))
+    for _ in range(2):
+        ec2.server.refuse(True)
+        with pytest.raises(ConnectionRefusedError):
+            http.client.HTTPConnection(*place, timeout=5).request("GET", "/")
+        ec2.server.refuse(False)
+        http.client.HTTPConnection(*place, timeout=5).request("GET", "/")

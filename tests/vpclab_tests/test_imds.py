@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from vpclab.ec2 import Ec2
+from vpclab.ec2 import Ec2, effects
 from vpclab.ec2.imds import Imds
 from vpclab.plan import BuiltVpc
 
@@ -206,3 +206,12 @@ def test_an_instance_is_known_by_any_address_of_its_enis(ec2: Ec2, hosts: dict[s
     assert imds._find_instance("10.0.2.12") == hosts["node2"]
     assert imds._find_instance("2001:db8:100:2:0::12") == hosts["node2"]
     assert imds._find_instance("10.0.2.99") is None
+
+
+def test_a_fault_catches_the_paths_that_it_names(metadata: Metadata) -> None:
+    token = {"X_aws_ec2_metadata_token": metadata.token()}
+    with metadata.imds.faults.add("/latest/meta-data/*", effect=effects.Error("InternalError", 500)):
+        assert metadata.ask("GET", "/latest/meta-data/mac", **token)[0] == 500
+        assert metadata.token()
+    assert metadata.ask("GET", "/latest/meta-data/mac", **token)[0] == 200
+    assert [call.outcome for call in metadata.imds.calls] == ["200", "500", "200", "200"]

@@ -277,13 +277,13 @@ def test_a_right_that_is_missing_is_told_once_for_all_tables(update: Update, tab
     tables.denied.add("replace_route")
     failure = update.failure()
     assert failure.status == 4 and failure.certain_after == SETTLE_SECONDS
-    assert str(failure) == "rtb-1, rtb-2, rtb-3: allow ec2:ReplaceRoute in IAM (UnauthorizedOperation)"
+    assert str(failure) == "allow ec2:ReplaceRoute on rtb-1, rtb-2, rtb-3 in IAM (UnauthorizedOperation)"
 
 
 def test_a_missing_right_to_create_tells_that_the_route_can_be_created_once(update: Update, tables: FakeEc2) -> None:
     tables.tables[ONE]["Routes"] = []
     tables.denied.add("create_route")
-    assert str(update.failure(ONE)).startswith("rtb-1: has no route for it: create it once, or allow ec2:CreateRoute")
+    assert str(update.failure(ONE)).startswith("rtb-1: no route: create it once, or allow ec2:CreateRoute")
 
 
 # --- deleting, others, dry run ----------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def test_only_routes_that_lead_here_are_deleted(update: Update, tables: FakeEc2)
 def test_a_deletion_that_fails_names_the_table(update: Update, tables: FakeEc2) -> None:
     lead(tables, TWO, "eni-here")
     tables.denied.add("delete_route")
-    with pytest.raises(Failure, match="rtb-2: allow ec2:DeleteRoute in IAM"):
+    with pytest.raises(Failure, match="allow ec2:DeleteRoute on rtb-2 in IAM"):
         update().delete(update().describe())
 
 

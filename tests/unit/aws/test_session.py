@@ -5,7 +5,6 @@ Libraries that look like boto3 and botocore stand in here; tests/aws has the rea
 
 from __future__ import annotations
 
-import ssl
 import sys
 import threading
 from types import ModuleType, SimpleNamespace
@@ -16,7 +15,7 @@ import pytest
 from ocf_aws.aws import session as session_module
 from ocf_aws.aws.errors import AccessDenied, NoCredentials, Rejected, Unanswered
 from ocf_aws.aws.imds import Imds
-from ocf_aws.aws.session import Access, SharedSSLContext, call_name, invoke, make_client
+from ocf_aws.aws.session import Access, call_name, invoke, make_client
 from ocf_aws.ocf.deadline import Deadline
 from ocf_aws.ocf.errors import REASON_LENGTH, Failure, FatalError, HardError, NotInstalled, NotPermitted, Unknown
 
@@ -53,8 +52,10 @@ class FakeBotocore:
         }
         for name, module in modules.items():
             monkeypatch.setitem(sys.modules, name, module)
-        for name in ("awscrt", "OpenSSL"):
-            monkeypatch.setitem(sys.modules, name, None)
+        monkeypatch.setattr(session_module, "load_boto3", lambda is_whole: modules["boto3"])
+        monkeypatch.setattr(session_module, "use_service_models", lambda session: None)
+        monkeypatch.setattr(session_module, "share_ssl_context", lambda: None)
+        monkeypatch.setattr(session_module, "read_authorities", lambda session: SimpleNamespace(wait=lambda: None))
 
     def _session(self, **settings: Any) -> Any:
         self.sessions.append(settings)
@@ -114,11 +115,6 @@ def test_a_role_that_was_assumed_needs_no_other_credentials(botocore: FakeBotoco
     make(credentials={"AccessKeyId": "ASIA", "SecretAccessKey": "s", "SessionToken": "t"})
     (made,) = botocore.clients
     assert (made["aws_access_key_id"], made["aws_secret_access_key"], made["aws_session_token"]) == ("ASIA", "s", "t")
-
-
-def test_connections_share_tls_contexts_that_several_threads_may_use(botocore: FakeBotocore) -> None:
-    make()
-    assert botocore.httpsession.SSLContext is SharedSSLContext  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -181,8 +177,10 @@ def test_a_provider_that_fails_in_a_way_of_its_own_is_unknown(botocore: FakeBoto
 
 
 def test_a_node_without_boto3_is_told_which_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("boto3", "awscrt", "OpenSSL"):
-        monkeypatch.setitem(sys.modules, name, None)
+    def load_boto3(is_whole: bool) -> Any:
+        raise ImportError("No module named 'boto3'")
+
+    monkeypatch.setattr(session_module, "load_boto3", load_boto3)
     with pytest.raises(NotInstalled, match="install python3-boto3: boto3 cannot be loaded on this node"):
         make()
 
@@ -256,31 +254,3 @@ def test_the_password_of_a_proxy_is_never_told(botocore: FakeBotocore) -> None:
 def test_an_answer_without_a_request_id_is_not_ec2_s(botocore: FakeBotocore, answer: Any) -> None:
     with pytest.raises(Unanswered, match="what answered is not ec2: is a proxy in between"):
         invoke(service(answer), "describe_subnets", {})
-
-
-# --- TLS --------------------------------------------------------------------------------------------------------------
-
-
-def test_a_setting_of_a_shared_context_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda self, *a: made.append(a))
-    context = SharedSSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for bundle in ("a.pem", "a.pem", "b.pem", "b.pem"):
-        context.load_verify_locations(bundle)
-    context.load_verify_locations(cafile="b.pem")
-    assert [files[0] for files in made] == ["a.pem", "b.pem"]
-
-
-def test_a_setting_that_fails_is_made_again() -> None:
-    context = SharedSSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for _ in range(2):
-        with pytest.raises(FileNotFoundError):
-            context.load_verify_locations("/nonexistent/ca.pem")
-
-
-def test_protocols_are_set_once() -> None:
-    context = SharedSSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for _ in range(2):
-        context.set_alpn_protocols(["http/1.1"])
-    with pytest.raises(ssl.SSLError):
-        context.set_alpn_protocols([""])

@@ -215,7 +215,9 @@ def test_a_change_without_an_answer_fails_within_a_bound(answer) -> None:  # typ
 # --- pyroute2 ---------------------------------------------------------------------------------------------------------
 
 ENCODE = """
-import sys
+import site, sys
+# The real one may be there.
+site.getsitepackages, site.main = list, lambda: None
 from ocf_aws.kernel.netlink import encode, require_pyroute2
 from ocf_aws.ocf.errors import NotInstalled
 try:
@@ -239,7 +241,6 @@ def encode_with(directory: Path, files: dict[str, str]) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     done = subprocess.run(
-        # Without site-packages, where the real one may be.
         [sys.executable, "-S", "-c", ENCODE],
         env={"PYTHONPATH": f"{directory}:{Path(ocf_aws.__file__).parents[1]}"},
         capture_output=True,

@@ -6,7 +6,7 @@ Each effect wraps the execution of a call: it may run it, late or not at all, an
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vpclab.ec2.errors import ApiError
@@ -85,6 +85,33 @@ class LostAnswer:
         exchange.execute()
         exchange.record("LostAnswer")
         raise Dropped
+
+
+@dataclass(frozen=True)
+class Truncated:
+    """The call is executed, and half of the answer comes; `is_announced`: as if it were all of it."""
+
+    is_announced: bool = True
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
+        """Execute the call and halve the answer."""
+        answer = exchange.execute()
+        exchange.record("Truncated")
+        half = len(answer.body) // 2
+        return replace(answer, body=answer.body[:half], missing=0 if self.is_announced else len(answer.body) - half)
+
+
+@dataclass(frozen=True)
+class Drip:
+    """The call is executed, and the answer comes a byte at a time, so many seconds apart."""
+
+    seconds: float = 1.0
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
+        """Execute the call and slow the answer down."""
+        answer = exchange.execute()
+        exchange.record("Drip")
+        return replace(answer, pace=self.seconds)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -24,7 +25,11 @@ class Fault:
     times: int | None
     """How many more calls it catches; None: all."""
 
+    seconds: float | None = None
+    """How long it lasts from the first call that it catches; None: until it is removed."""
+
     caught: int = 0
+    ends: float = float("inf")
     released: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Fault:
@@ -42,6 +47,7 @@ class Fault:
         """Whether the effect applies to this call."""
         return (
             self.times != 0
+            and time.monotonic() < self.ends
             and matches(self.action, action)
             and self.caller in (None, caller)
             and all(_has(parameters, name, self.where[name]) for name in self.where)
@@ -63,13 +69,15 @@ class Faults:
         *,
         effect: Effect,
         times: int | None = None,
+        seconds: float | None = None,
     ) -> Fault:
         """Let an effect happen to calls from now on.
 
         `action` may have wildcards. `caller` is an instance id. `where` gives parameters that the call must have;
-        "RouteTableId" is also looked for among "RouteTableIds". After `times` calls the fault is spent.
+        "RouteTableId" is also looked for among "RouteTableIds". After `times` calls the fault is spent, and
+        `seconds` after the first one.
         """
-        fault = Fault(self, action, caller, dict(where or {}), effect, times)
+        fault = Fault(self, action, caller, dict(where or {}), effect, times, seconds)
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -93,6 +101,8 @@ class Faults:
         with self._lock:
             for fault in self._faults:
                 if fault.catches(caller, action, parameters):
+                    if not fault.caught and fault.seconds is not None:
+                        fault.ends = time.monotonic() + fault.seconds
                     fault.caught += 1
                     if fault.times is not None:
                         fault.times -= 1

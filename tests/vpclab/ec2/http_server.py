@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -51,6 +52,11 @@ class Response:
     body: bytes = b""
     content_type: str = "text/plain"
     headers: Mapping[str, str] = field(default_factory=dict)
+    missing: int = 0
+    """Bytes that are announced and never come."""
+
+    pace: float = 0
+    """Seconds between two bytes of the answer."""
 
 
 class Server:
@@ -63,6 +69,29 @@ class Server:
         self._open: set[socket.socket] = set()
         self._threads: set[threading.Thread] = set()
         self._closed = False
+        self._listeners: set[socket.socket] = set()
+        self._open_door = threading.Event()
+        self._open_door.set()
+        self.speaks_tls = True
+        """Whether it answers new connections by TLS where it should; else by what an old proxy says."""
+
+    def refuse(self, is_refusing: bool) -> None:
+        """Refuse new connections from now on, as a machine does on which nobody listens; or take them again.
+
+        A listener on a port that the kernel chose comes back on another one.
+        """
+        with self._lock:
+            listeners = list(self._listeners)
+        if is_refusing:
+            self._open_door.clear()
+        for listener in listeners:
+            if is_refusing:
+                _wake(listener)
+            else:
+                # Linux lets a listener that was shut down listen again.
+                listener.listen()
+        if not is_refusing:
+            self._open_door.set()
 
     def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Serve a bound, listening socket until `close`; the socket is the server's from now on."""
@@ -72,6 +101,7 @@ class Server:
         """Stop listening and cut every connection; returns when the threads have ended."""
         with self._lock:
             self._closed = True
+            self._open_door.set()
             sockets = list(self._open)
             threads = list(self._threads)
         for sock in sockets:
@@ -107,12 +137,15 @@ class Server:
         thread.start()
 
     def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """Take connections until the listener is shut down."""
-        while True:
+        """Take connections until the server is closed."""
+        with self._lock:
+            self._listeners.add(listener)
+        while not self._closed:
             try:
                 connection, _ = listener.accept()
             except OSError:
-                return
+                self._open_door.wait()
+                continue
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._start("serve", self._serve, connection, tls)
 
@@ -120,6 +153,10 @@ class Server:
         """Answer the requests of one connection until either side ends it."""
         stream = connection
         try:
+            if tls is not None and not self.speaks_tls:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                return
             if tls is not None:
                 connection.settimeout(_HANDSHAKE_SECONDS)
                 # The plain socket stays open below, for `close` and for a reset.
@@ -154,8 +191,14 @@ class Server:
             _log.exception("%s: no answer to %s %s", self._name, method, target)
             answer = Response(500, b"the lab has a bug")
         keep = version != "HTTP/1.0" and headers.get("Connection", "") != "close"
-        stream.sendall(_encode(answer, keep))
-        return keep
+        data = _encode(answer, keep)
+        if answer.pace:
+            for byte in data:
+                stream.sendall(bytes([byte]))
+                time.sleep(answer.pace)
+        else:
+            stream.sendall(data)
+        return keep and not answer.missing
 
 
 def _encode(answer: Response, keep: bool) -> bytes:
@@ -163,7 +206,7 @@ def _encode(answer: Response, keep: bool) -> bytes:
     head = [
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
         f"Content-Type: {answer.content_type}",
-        f"Content-Length: {len(answer.body)}",
+        f"Content-Length: {len(answer.body) + answer.missing}",
         f"Connection: {'keep-alive' if keep else 'close'}",
         *(f"{name}: {value}" for name, value in answer.headers.items()),
     ]

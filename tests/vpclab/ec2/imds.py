@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from moto.ec2.models.instances import Instance
 
 from vpclab.ec2.backend import Backend, Interface
+from vpclab.ec2.call_log import Call, CallLog
+from vpclab.ec2.errors import ApiError
+from vpclab.ec2.faults import Faults
 from vpclab.ec2.http_server import Request, Response, Server, Silent
 from vpclab.ec2.identity import ACCOUNT, NODE_ROLE
 from vpclab.ec2.region import Ec2
@@ -31,7 +34,13 @@ class Imds:
         """`identify` returns the instance id of a source address; by default, that of the ENI with this address."""
         self._ec2 = ec2
         self._identify = identify or self._find_instance
-        self._server = Server("imds", self._answer)
+        self.faults = Faults()
+        """Faults of requests, whose action is their path (/latest/meta-data/mac)."""
+
+        self.calls = CallLog()
+        """The requests, by the same names."""
+
+        self.server = Server("imds", self._answer)
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[str, float]] = {}
         self._lags: dict[str, float] = {}
@@ -43,11 +52,12 @@ class Imds:
 
     def listen(self, sock: socket.socket) -> None:
         """Serve on a bound, listening socket until `close`."""
-        self._server.listen(sock)
+        self.server.listen(sock)
 
     def close(self) -> None:
         """Cut all connections, those of the dead too, and end all threads."""
-        self._server.close()
+        self.faults.clear()
+        self.server.close()
 
     def lag(self, instance_id: str, seconds: float) -> None:
         """Tell the instance about its ENIs as they were so many seconds ago; 0: as they are."""
@@ -69,18 +79,32 @@ class Imds:
     def _answer(self, request: Request) -> Response:
         """The response to a request of an instance."""
         instance_id = self._identify(request.peer)
-        if instance_id is None or instance_id in self.dead:
+        if instance_id is None:
+            raise Silent
+        path = request.target.partition("?")[0]
+        exchange = _Exchange(self, request, instance_id, path)
+        fault = self.faults.catch(instance_id, path, {})
+        try:
+            answer = fault.effect.around(exchange, fault.released) if fault else exchange.execute()
+        except ApiError as error:
+            exchange.record(str(error.status))
+            return Response(error.status)
+        exchange.record(str(answer.status))
+        return answer
+
+    def answer_now(self, request: Request, instance_id: str, path: str, lag: float) -> Response:
+        """The answer, faults apart. lag: seconds back, for what it tells of the ENIs."""
+        if instance_id in self.dead:
             raise Silent
         if instance_id in self.disabled:
             return Response(403)
-        path = request.target.partition("?")[0]
         if path == "/latest/api/token":
             return self._give_token(request, instance_id)
         if request.method != "GET":
             return Response(405)
         if not self._is_valid(request.headers.get(_TOKEN), instance_id):
             return Response(401)
-        return self._tell(instance_id, path)
+        return self._tell(instance_id, path, lag)
 
     def _give_token(self, request: Request, instance_id: str) -> Response:
         """A token for the time asked; a request that came through a proxy gets 403."""
@@ -102,9 +126,9 @@ class Imds:
             owner, end = self._tokens.get(token or "", ("", 0.0))
         return owner == instance_id and time.monotonic() < end
 
-    def _tell(self, instance_id: str, path: str) -> Response:
+    def _tell(self, instance_id: str, path: str, lag: float) -> Response:
         """The metadata at a path."""
-        node: Tree | str | None = self._metadata(instance_id)
+        node: Tree | str | None = self._metadata(instance_id, lag)
         for name in filter(None, path.split("/")):
             node = node.get(name) if isinstance(node, Mapping) else None
         if node is None:
@@ -114,14 +138,14 @@ class Imds:
         listing = (f"{name}/" if isinstance(child, Mapping) else name for name, child in node.items())
         return Response(200, "\n".join(listing).encode())
 
-    def _metadata(self, instance_id: str) -> Tree:
+    def _metadata(self, instance_id: str, lag: float) -> Tree:
         """Everything that an instance can read."""
         credentials = self._ec2.credentials(instance_id)
         with self._ec2.view() as backend:
             instance = backend.get_instance(instance_id)
             facts = _instance_facts(instance)
             document = _identity_document(instance)
-        with self._ec2.view(self._lags.get(instance_id, 0)) as backend:
+        with self._ec2.view(lag or self._lags.get(instance_id, 0)) as backend:
             interfaces = _interfaces(backend, instance_id)
         facts["iam"] = {
             "info": _json(
@@ -137,6 +161,29 @@ class Imds:
                 "meta-data": facts,
             }
         }
+
+
+class _Exchange:
+    """A request between its arrival and its answer, as the effects of faults have it."""
+
+    def __init__(self, imds: Imds, request: Request, caller: str, path: str):
+        self._imds = imds
+        self._request = request
+        self._caller = caller
+        self._path = path
+        self._time = time.time()
+        self._recorded = False
+
+    def execute(self, lag: float = 0) -> Response:
+        """The answer, as of `lag` seconds ago."""
+        return self._imds.answer_now(self._request, self._caller, self._path, lag)
+
+    def record(self, outcome: str) -> None:
+        """Enter the request in the log; only the first record counts."""
+        if not self._recorded:
+            self._recorded = True
+            agent = self._request.headers.get("User-Agent") or ""
+            self._imds.calls.append(Call(self._time, self._caller, self._path, {}, outcome, agent, "", ()))
 
 
 def _instance_facts(instance: Instance) -> dict[str, Tree | str]:

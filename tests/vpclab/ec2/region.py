@@ -59,7 +59,7 @@ class Ec2:
         self.identities = Identities()
         self._api = Api(self.state, self.identities, self.faults)
         self.calls = self._api.calls
-        self._server = Server("ec2", self._api.answer)
+        self.server = Server("ec2", self._api.answer)
         self._clients: dict[tuple[str, str], Any] = {}
         loopback = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{loopback.getsockname()[1]}"
@@ -67,13 +67,13 @@ class Ec2:
 
     def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Serve EC2 and STS on a bound, listening socket as well, until `close`."""
-        self._server.listen(sock, tls)
+        self.server.listen(sock, tls)
 
     def close(self) -> None:
         """End every call that hangs, and all threads."""
         self.faults.clear()
         self.state.close()
-        self._server.close()
+        self.server.close()
 
     @property
     def times(self) -> Times:

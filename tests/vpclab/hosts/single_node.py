@@ -7,11 +7,14 @@ whole lab, and is enough for everything that one action does.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vpclab.authority import Authority
 from vpclab.checkout import CHECKOUT
@@ -123,7 +126,28 @@ class SingleNode:
         lines = _run("ip", "-oneline", "address", "show").splitlines()
         return {line.split()[3] for line in lines}
 
-    def run(
+    def run(self, agent: str, action: str, parameters: dict[str, str], *, timeout: float = 20, **how: Any) -> Result:
+        """Run one action of an agent, as Pacemaker does.
+
+        timeout: seconds that Pacemaker gives it; one that takes longer fails the test, as Pacemaker would kill it.
+        how: as in `begin`.
+        """
+        started = time.monotonic()
+        process = self.begin(agent, action, parameters, timeout=timeout, **how)
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
+        result = Result(process.returncode, stdout, stderr, time.monotonic() - started)
+        # Whatever happens, a person gets one whole line of what Pacemaker keeps (EXIT_REASON_MAX_LEN).
+        assert len(result.reason) <= 127, result.reason
+        assert "Traceback" not in stderr or "HA_debug" in (how.get("environ") or {}), stderr
+        assert result.status == 7 or bool(result.reason) == (result.status != 0), result
+        return result
+
+    def begin(
         self,
         agent: str,
         action: str,
@@ -133,11 +157,12 @@ class SingleNode:
         interval: float = 0,
         level: int = 0,
         environ: dict[str, str] | None = None,
-    ) -> Result:
-        """Run one action of an agent, as Pacemaker does.
+        prefix: Sequence[str] = (),
+    ) -> subprocess.Popen[str]:
+        """Begin an action, in a process group of its own as Pacemaker does.
 
-        timeout: seconds that Pacemaker gives it; one that takes longer fails the test, as Pacemaker would kill it.
         interval: seconds, of a recurring monitor; 0 for a probe. level: the check level.
+        prefix: a command that runs the agent (strace, setpriv).
         """
         variables = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -155,21 +180,15 @@ class SingleNode:
         }
         if interval:
             variables["OCF_RESKEY_CRM_meta_interval"] = str(int(interval * 1000))
-        started = time.monotonic()
-        done = subprocess.run(
-            [PYTHON, "-B", str(CHECKOUT / "agents" / agent), action],
+        return subprocess.Popen(
+            [*prefix, PYTHON, "-B", str(CHECKOUT / "agents" / agent), action],
             env=variables,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout,
+            start_new_session=True,
         )
-        result = Result(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
-        # Whatever happens, a person gets one whole line of what Pacemaker keeps (EXIT_REASON_MAX_LEN).
-        assert len(result.reason) <= 127, result.reason
-        assert "Traceback" not in done.stderr or "HA_debug" in variables, done.stderr
-        assert bool(result.reason) == (result.status not in (0, 7)) or result.status == 7, result
-        return result
 
 
 def _run(*command: str) -> str:

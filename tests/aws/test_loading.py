@@ -14,7 +14,7 @@ PROGRAM = """
 from sys import argv
 from threading import Barrier, Thread
 from botocore import httpsession
-from ocf_aws.aws.session import _share_ssl_context
+from ocf_aws.aws.loading import share_ssl_context
 
 def renew():
     global context
@@ -26,7 +26,7 @@ def load():
         context.load_verify_locations(argv[1])
         end.wait()
 
-_share_ssl_context()
+share_ssl_context()
 begin, end = Barrier(8, renew), Barrier(8)
 threads = [Thread(target=load) for _ in range(8)]
 for thread in threads:
