@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import sys
 from json import loads
+from ssl import SSLContext
+from threading import Lock
 
 from ocf_aws.site_packages import load
 from ocf_aws.threads import BackgroundThread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 SERVICE_MODELS = os.path.join(os.path.dirname(__file__), "service_models")
@@ -123,6 +126,41 @@ def _service_model(service: str) -> Any:
         return model if OPERATIONS[service] <= model["operations"].keys() else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
+
+
+class SharedSSLContext(SSLContext):
+    """A context for several threads: the first connection makes its settings, later ones find them made.
+
+    "An SSL_CTX object should not be changed after it is used to create any SSL objects or from multiple threads
+    concurrently" (SSL_CTX_new(3)). The connections of a botocore client share one, and urllib3 makes its settings anew for
+    each of them: calls made at the same time now and then crash the interpreter (https://github.com/boto/botocore/issues/3164,
+    https://github.com/urllib3/urllib3/issues/3036). It also reads all of the authorities' certificates each time (35 ms).
+    """
+
+    def __init__(self, *arguments: Any):
+        self._made: dict[str, tuple[Any, ...]] = {}
+        self._lock = Lock()
+
+    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        """As ssl.SSLContext's."""
+        self._make_once(super().load_verify_locations, cafile, capath, cadata)
+
+    def set_alpn_protocols(self, alpn_protocols: Any) -> None:
+        """As ssl.SSLContext's."""
+        self._make_once(super().set_alpn_protocols, tuple(alpn_protocols))
+
+    def _make_once(self, setting: Callable[..., None], *values: Any) -> None:
+        with self._lock:
+            if self._made.get(setting.__name__) != values:
+                setting(*values)
+                self._made[setting.__name__] = values
+
+
+def share_ssl_context() -> None:
+    """Let the clients that botocore makes from now on have such contexts; there is no parameter for it."""
+    from botocore import httpsession
+
+    httpsession.SSLContext = SharedSSLContext
 
 
 def read_authorities(session: Any) -> BackgroundThread:

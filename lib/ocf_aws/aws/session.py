@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from ssl import SSLContext
-from threading import Lock
-
 from ocf_aws.aws.errors import NoCredentials, Rejected, Unanswered, failure
-from ocf_aws.aws.loading import load_boto3, read_authorities, use_service_models
+from ocf_aws.aws.loading import load_boto3, read_authorities, share_ssl_context, use_service_models
 from ocf_aws.ocf.errors import Failure, FatalError, HardError, NotInstalled, NotPermitted, shorten
 from ocf_aws.parameters import without_password
 from ocf_aws.record import Record
@@ -78,7 +75,7 @@ def make_client(
         max_pool_connections=_CONNECTIONS,
         user_agent_extra=access.user_agent,
     )
-    _share_ssl_context()
+    share_ssl_context()
     try:
         core = _core_session(access, imds)
         if not is_whole:
@@ -117,9 +114,7 @@ def make_client(
         raise FatalError(shorten(f"correct the definition: {error}")) from error
     except Exception as error:
         # Providers of credentials fail in ways of their own, and for a moment: a process, a file, IMDS, STS.
-        raise Unanswered(
-            shorten(f"no client for {service}: {str(error) or type(error).__name__}"), str(error)
-        ) from error
+        raise Unanswered(shorten(f"no client for {service}: {str(error) or type(error).__name__}"), str(error)) from error
 
 
 def invoke(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,38 +199,3 @@ def _existing_profile(session: Callable[[], Any], profile: str | None) -> str | 
     if profile == "default" and "default" not in session().available_profiles:
         return None
     return profile
-
-
-class SharedSSLContext(SSLContext):
-    """A context for several threads: the first connection makes its settings, later ones find them made.
-
-    "An SSL_CTX object should not be changed after it is used to create any SSL objects or from multiple threads
-    concurrently" (SSL_CTX_new(3)). The connections of a botocore client share one, and urllib3 makes its settings anew for
-    each of them: calls made at the same time now and then crash the interpreter (https://github.com/boto/botocore/issues/3164,
-    https://github.com/urllib3/urllib3/issues/3036). It also reads all of the authorities' certificates each time (35 ms).
-    """
-
-    def __init__(self, *arguments: Any):
-        self._made: dict[str, tuple[Any, ...]] = {}
-        self._lock = Lock()
-
-    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
-        """As ssl.SSLContext's."""
-        self._make_once(super().load_verify_locations, cafile, capath, cadata)
-
-    def set_alpn_protocols(self, alpn_protocols: Any) -> None:
-        """As ssl.SSLContext's."""
-        self._make_once(super().set_alpn_protocols, tuple(alpn_protocols))
-
-    def _make_once(self, setting: Callable[..., None], *values: Any) -> None:
-        with self._lock:
-            if self._made.get(setting.__name__) != values:
-                setting(*values)
-                self._made[setting.__name__] = values
-
-
-def _share_ssl_context() -> None:
-    """Let the clients that botocore makes from now on have such contexts; there is no parameter for it."""
-    from botocore import httpsession
-
-    httpsession.SSLContext = SharedSSLContext
