@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ocf_aws.ocf.deadline import Deadline
 
-_WORKERS = 8
+_WORKERS = 24
 
 
 class BackgroundThread:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from threading import Event
 
 from ocf_aws.aws.errors import AccessDenied, Conflict, NotFound, Rejected
 from ocf_aws.ip import IpAddress
 from ocf_aws.ocf.errors import SETTLE_SECONDS, Failure, HardError, Unknown, combine, shorten
 from ocf_aws.record import Record
-from ocf_aws.threads import outcomes, results
+from ocf_aws.threads import BackgroundThread, outcomes, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from ocf_aws.ocf.log import Log
     from ocf_aws.parameters import RouteTableSelector
 
-_FIRST_READ_BACK = 0.01
-"""Seconds after a write until it is read back."""
+_FIRST_READ_BACK = 0.05
+"""Seconds after a write went out until it is read back, at the latest: an answer may take longer."""
+
+_FIRST_PAUSE = 0.01
+"""Seconds until an answer that is old is asked for again."""
 
 
 class Target(Record):
@@ -167,19 +171,55 @@ class RouteUpdate:
         A table that fails does not stop the others. One of several that is not found is warned of. Raises a Failure that
         names each table that failed.
         """
-        for _ in deadline.within(SETTLE_SECONDS).attempts(first=_FIRST_READ_BACK):
-            if self._written or self._failures:
-                routes = self._read_back(routes)
-            wrong = [route for route in routes if not route.leads_to(self.target)]
-            self._write([route for route in wrong if self._is_open(route)])
-            # Reads may lag behind a write that has succeeded ("Eventual consistency", EC2 developer guide).
-            if not any(self._is_open(route) or route.table_id in self._written for route in wrong):
-                break
+        if not self._is_settled(routes):
+            for _ in deadline.within(SETTLE_SECONDS).attempts(first=_FIRST_PAUSE):
+                # Reads may lag behind a write that has succeeded ("Eventual consistency", EC2 developer guide).
+                routes = self._write([route for route in routes if self._is_open(route)], self._write_one, routes)
+                if self._is_settled(routes):
+                    break
         self._report(routes)
 
-    def _read_back(self, routes: list[Route]) -> list[Route]:
-        try:
+    def replace_unseen(self) -> list[Route]:
+        """Replace the routes before looking at them, and return them as EC2 tells them then. Raises as Client.call.
+
+        For an address that has no holder any more: it saves the time of one call. What ReplaceRoute refuses (there is no
+        route, AWS keeps the route) is left as it is. Where tags select the tables, this only looks.
+        """
+        if self._selector.tags:
             return self.describe()
+        unseen = [Route(table_id, "", None) for table_id in self._selector.ids]
+        routes = self._write(unseen, self._replace_unseen, unseen)
+        # What is to be said of a table, the look at it tells.
+        self._failures.clear()
+        return routes
+
+    def _is_settled(self, routes: list[Route]) -> bool:
+        """Whether nothing is left to write, nor a write to read back."""
+        wrong = [route for route in routes if not route.leads_to(self.target)]
+        return not any(self._is_open(route) or route.table_id in self._written for route in wrong)
+
+    def _write(self, wrong: list[Route], act: Callable[[Route], None], routes: list[Route]) -> list[Route]:
+        """Act on those routes, and return all of them as EC2 tells them then. Raises as Client.call."""
+        is_written = Event()
+
+        def read() -> list[Route]:
+            is_written.wait(_FIRST_READ_BACK)
+            return self.describe()
+
+        # EC2 has mostly done a write some time before it answers it.
+        reading = BackgroundThread(read)
+        failed = dict(self._failed(wrong, act))
+        is_written.set()
+        self._failures.update(failed)
+        for table_id in {route.table_id for route in wrong} - set(failed):
+            self._failures.pop(table_id, None)
+            self._written.add(table_id)
+        # Whether a write was done whose answer was lost, only a read after it can tell.
+        return self._read_back(self.describe if failed else reading.result, routes)
+
+    def _read_back(self, read: Callable[[], list[Route]], routes: list[Route]) -> list[Route]:
+        try:
+            return read()
         except (Unknown, AccessDenied) as error:
             if self._failures:
                 raise
@@ -189,16 +229,11 @@ class RouteUpdate:
             return [route._replace(entry=entry) if route.table_id in self._written else route for route in routes]
 
     def _is_open(self, route: Route) -> bool:
-        """Whether a write may still help: none was accepted yet, and none was refused for good."""
+        """Whether a write may help: the route is wrong, none was accepted yet, and none was refused for good."""
+        if route.leads_to(self.target):
+            return False
         failure = self._failures.get(route.table_id)
         return route.table_id not in self._written and not isinstance(failure, HardError)
-
-    def _write(self, routes: list[Route]) -> None:
-        failed = dict(self._failed(routes, self._write_one))
-        self._failures.update(failed)
-        for table_id in {route.table_id for route in routes} - set(failed):
-            self._failures.pop(table_id, None)
-            self._written.add(table_id)
 
     def _failed(self, routes: list[Route], act: Callable[[Route], None]) -> list[tuple[str, Failure]]:
         """Act on all routes at once; returns the failures, each with the id of its table."""
@@ -218,6 +253,10 @@ class RouteUpdate:
             self._create(route.table_id, **more)
         if not more:
             self._log.info(f"{route.table_id} {problem}; now it sends {self._ip} to {self.target.eni_id}")
+
+    def _replace_unseen(self, route: Route) -> None:
+        self._call("replace_route", route.table_id, NetworkInterfaceId=self.target.eni_id)
+        self._log.info(f"{route.table_id} now sends {self._ip} to {self.target.eni_id}")
 
     def _replace(self, table_id: str, **more: Any) -> None:
         try:
