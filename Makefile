@@ -33,8 +33,13 @@ help: ## this list
 
 # --- use it -----------------------------------------------------------------------------------------------------------
 
+# Made for each installation: another botocore may have made what is there.
+.PHONY: service-models
+service-models:
+	PYTHONPATH=lib $(PYTHON) -B packaging/service_models.py
+
 .PHONY: install
-install: ## install agents, library, man pages and documents (DESTDIR and PYTHON are honoured)
+install: service-models ## install agents, library, man pages and documents (DESTDIR and PYTHON are honoured)
 	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SITELIB) $(MANDIR)/man7 $(DOCDIR))
 	cd lib && find ocf_aws -name '*.py' -o -name '*.json' -o -name py.typed | while read -r file; do \
 		install -D -m 0644 "$$file" "$(DESTDIR)$(SITELIB)/$$file" || exit 1; done
