@@ -7,7 +7,7 @@ from threading import Lock
 
 from ocf_aws import __version__
 from ocf_aws.aws.errors import CredentialsRefused, Unanswered
-from ocf_aws.aws.imds import open_imds
+from ocf_aws.aws.imds import Imds, open_imds
 from ocf_aws.aws.session import Access, call_name, invoke, make_client, require_boto3
 from ocf_aws.ocf.errors import Unknown
 from ocf_aws.threads import BackgroundThread, call_within
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ocf_aws.aws.imds import Imds
     from ocf_aws.ocf.deadline import Deadline
     from ocf_aws.ocf.log import Log
     from ocf_aws.ocf.runtime import Context
@@ -90,7 +89,9 @@ class Client:
 def prepare(context: Context, *facts: Callable[[Imds], object]) -> Imds:
     """IMDS, which has been asked for `facts`, and boto3 loaded: both take their time, at the same time. Raises NotInstalled."""
     imds = open_imds(context)
-    reading = BackgroundThread(lambda: imds.read_ahead(*(partial(fact, imds) for fact in facts)))
+    if not context.parameters.profile:
+        facts = (*facts, Imds.read_role_ahead)
+    reading = BackgroundThread(partial(imds.read_ahead, *facts))
     try:
         require_boto3()
     finally:

@@ -121,17 +121,20 @@ class Imds:
         """The blocks of the VPC of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
         return self._networks(mac, "vpc-ipv4-cidr-blocks", "vpc-ipv6-cidr-blocks")
 
-    def read_ahead(self, *facts: Callable[[], object]) -> None:
-        """Read facts that will be asked for, and the role's credentials, as far as IMDS answers. For a thread."""
+    def read_ahead(self, *facts: Callable[[Imds], object]) -> None:
+        """Read facts that will be asked for, as far as IMDS answers. For a thread."""
         try:
             for fact in facts:
-                fact()
-            role = self._role(self.get(_CREDENTIALS))
-            if role:
-                self.get(f"{_CREDENTIALS}{role}")
+                fact(self)
         except Unknown:
             # Whoever asks for it is told.
             pass
+
+    def read_role_ahead(self) -> None:
+        """Read the credentials of the instance's role for the next who asks for them. Raises Unknown."""
+        role = self._role(self.get(_CREDENTIALS))
+        if role:
+            self.get(f"{_CREDENTIALS}{role}")
 
     def role_credentials(self) -> dict[str, str] | None:
         """AccessKeyId, SecretAccessKey and Token of the instance's role, as IMDS has them now; None without a role."""
