@@ -101,7 +101,9 @@ def make_client(
         raise FatalError(shorten(f"correct the definition: {error}")) from error
     except Exception as error:
         # Providers of credentials fail in ways of their own, and for a moment: a process, a file, IMDS, STS.
-        raise Unanswered(shorten(f"no client for {service}: {str(error) or type(error).__name__}"), str(error)) from error
+        raise Unanswered(
+            shorten(f"no client for {service}: {str(error) or type(error).__name__}"), str(error)
+        ) from error
 
 
 def invoke(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
