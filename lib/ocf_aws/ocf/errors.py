@@ -40,6 +40,9 @@ class Failure(Exception):
     certain_after = 0.0
     """Seconds for which a start has to meet it again and again before it counts."""
 
+    is_of_aws = False
+    """Whether AWS said so, and not this node."""
+
     def __init__(self, reason: str, detail: str = ""):
         super().__init__(reason)
         self.detail = detail
@@ -58,6 +61,7 @@ class Unknown(SoftError):
     """EC2, STS or IMDS gave no answer, or nonsense: nothing is known, which is never the same as "no"."""
 
     certain_after = float("inf")
+    is_of_aws = True
 
 
 class HardError(Failure):
@@ -130,6 +134,7 @@ def combine(failures: Iterable[tuple[str, Failure]]) -> Failure:
         "; ".join(f"{name}: {failure.full_text}" for name, failure in failures),
     )
     combined.certain_after = max(each.certain_after for _, each in ranked if _rank(each) == _rank(hardest))
+    combined.is_of_aws = hardest.is_of_aws
     return combined
 
 
