@@ -220,7 +220,7 @@ class RouteUpdate:
     def _read_back(self, read: Callable[[], list[Route]], routes: list[Route]) -> list[Route]:
         try:
             return read()
-        except (Unknown, AccessDenied) as error:
+        except Failure as error:
             if self._failures:
                 raise
             # EC2 has accepted every write: a start that fails would take the service away again.

@@ -43,6 +43,10 @@ class Deadline(Record):
         """This deadline, or the one that ends after `seconds`: whichever comes first."""
         return Deadline(min(self.end, monotonic() + seconds))
 
+    def earlier(self, seconds: float) -> Deadline:
+        """A deadline so many seconds before this one."""
+        return Deadline(self.end - seconds)
+
     def attempts(self, first: float = 0.1, longest: float = 1.0) -> Iterator[None]:
         """Sleep between attempts, each time longer by half, until the time is over.
 
