@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from shutil import which
+from socket import gethostname
 from xml.etree import ElementTree
 
 from ocf_aws.cli.agent_files import AGENTS
@@ -24,8 +25,9 @@ _UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "msec": 0.001, "m": 60.0, 
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of a resource: interval and timeout in seconds; level: its OCF_CHECK_LEVEL."""
+    """An operation of a resource. id: in the CIB. interval, timeout: seconds. level: its OCF_CHECK_LEVEL."""
 
+    id: str
     name: str
     interval: float
     timeout: float
@@ -197,7 +199,11 @@ def _primitive(
             timeout = op.get("timeout") or _nvpairs(op, "meta_attributes").get("timeout") or op_defaults.get("timeout")
             level = op.get("OCF_CHECK_LEVEL") or _nvpairs(op, "instance_attributes").get("OCF_CHECK_LEVEL") or "0"
             operations[op.get("name", ""), interval] = Operation(
-                op.get("name", ""), interval, seconds(timeout, DEFAULT_TIMEOUT), int(level) if level.isdecimal() else 0
+                op.get("id", ""),
+                op.get("name", ""),
+                interval,
+                seconds(timeout, DEFAULT_TIMEOUT),
+                int(level) if level.isdecimal() else 0,
             )
     named = {
         name: next((s.get(name) for s in reversed(sources) if s.get(name)), "")
@@ -264,7 +270,11 @@ class ClusterStatus:
 def query_status() -> ClusterStatus:
     """The status now. Raises Unknown."""
     root = ElementTree.fromstring(run("crm_mon", "-1", "-r", "--output-as=xml"))
-    local = run("crm_node", "--name").strip()
+    try:
+        local = run("crm_node", "--name").strip()
+    except Unknown:
+        # What a node is called where nobody says otherwise ("Node names", Pacemaker Explained).
+        local = gethostname()
     nodes = root.findall("nodes/node")
     failures: dict[str, list[str]] = {}
     for failure in root.iterfind("failures/failure"):

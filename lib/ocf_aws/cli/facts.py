@@ -58,7 +58,7 @@ class Facts:
         self._found: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        found = self._found.get(name, Unknown(f"{name.replace('_', ' ')}: not asked"))
+        found = self._found.get(name, self.failure("answer") or Unknown(f"{name.replace('_', ' ')}: not asked"))
         if isinstance(found, Failure):
             raise found
         return found
@@ -96,11 +96,18 @@ class Facts:
         imds = open_imds(self.context, IMDS_SECONDS)
         self._gather_imds(imds)
         self._gather_cluster()
+        # Credentials may have to be renewed when the time for the facts of IMDS is over.
+        imds = imds if self.failure("token") else open_imds(self.context)
         if self._learn("ec2", lambda: open_ec2(self.context, imds)):
             role = self.p.routing_table_role if self.is_overlay_ip else None
             self._learn("tables_ec2", (lambda: open_ec2(self.context, imds, role)) if role else (lambda: self["ec2"]))
-            self._learn_all(self._questions(imds))
-            self._learn_all(self._trials())
+            # Alone, so that its time is that of one call; and where it gets no answer, none of the others is waited for.
+            self._learn("answer", self._first_call)
+            if not isinstance(self.failure("answer"), Unknown):
+                self._learn_all(self._questions(imds))
+                self._learn_all(self._trials())
+            else:
+                self._found.update(dict.fromkeys(self._questions(imds), self.failure("answer")))
         return self
 
     def _learn(self, name: str, ask: Callable[[], Any]) -> bool:
@@ -147,7 +154,6 @@ class Facts:
         """What to ask EC2, by the name of the fact."""
         ec2: Client = self["ec2"]
         asked: dict[str, Callable[[], Any]] = {
-            "answer": self._first_call,
             "peers": self._find_peers,
             "subnets": lambda: vpc.describe_vpc_subnets(ec2, self["vpc_id"]),
             "acl": lambda: vpc.describe_network_acl(ec2, self["subnet_id"]),

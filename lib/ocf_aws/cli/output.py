@@ -67,20 +67,25 @@ class Output:
             print(json.dumps(document, indent=2), file=self._stream, flush=True)
 
     def progress(self, text: str) -> None:
-        """What is being done, while it takes longer than a second: on a terminal alone, and gone afterwards."""
+        """What is being done, on a terminal alone; the next text replaces it, and an empty one removes it."""
         if sys.stderr.isatty() and not self.is_json:
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+            print(f"\r{text:<{self.width - 1}}\r", end="", file=sys.stderr, flush=True)
 
 
 class Progress:
-    """A line on the terminal that tells what is being waited for, from the second second on."""
+    """A line on the terminal that tells what is being waited for, once that takes longer than a second."""
 
     def __init__(self, output: Output, text: str):
         from threading import Timer
 
         self._output = output
-        self._timer = Timer(1.0, output.progress, [f"{text} ..."])
+        self._is_shown = False
+        self._timer = Timer(1.0, self._show, [f"{text} ..."])
         self._timer.daemon = True
+
+    def _show(self, text: str) -> None:
+        self._is_shown = True
+        self._output.progress(text)
 
     def __enter__(self) -> Progress:
         self._timer.start()
@@ -88,4 +93,5 @@ class Progress:
 
     def __exit__(self, *exception: object) -> None:
         self._timer.cancel()
-        self._output.progress("")
+        if self._is_shown:
+            self._output.progress("")

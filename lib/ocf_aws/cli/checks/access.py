@@ -17,6 +17,7 @@ from ocf_aws.parameters import without_password
 CHECKS = Checks()
 
 IMDS = {"169.254.169.254", "*"}
+NO_PROXY = "127.0.0.1,localhost,169.254.169.254,fd00:ec2::254"
 OLDEST_PYTHON = (3, 9)
 OLDEST_BOTO3 = (1, 26)
 OLDEST_PYROUTE2 = (0, 5, 14)
@@ -215,13 +216,14 @@ def check_proxy(facts: Facts) -> Iterator[Finding]:
     if shell and not seen and not facts.p.proxy:
         yield warning(
             f"this shell has the proxy {without_password(shell)}, Pacemaker has none",
-            f"echo https_proxy={without_password(shell)} >> {path} && systemctl restart pacemaker   # if EC2 is reached by it alone",
+            f"printf 'https_proxy=%s\\nno_proxy={NO_PROXY}\\n' {without_password(shell)} >> {path}"
+            " && systemctl restart pacemaker   # if EC2 is reached by it alone",
         )
     elif seen and not environment.no_proxy_of(os.environ) & IMDS:
         # The agents ask IMDS directly whatever is set; fence_aws and the AWS CLI do not.
         yield warning(
             f"Pacemaker has the proxy {without_password(seen)}, and no_proxy lacks IMDS",
-            f"echo no_proxy=127.0.0.1,localhost,169.254.169.254,fd00:ec2::254 >> {path} && systemctl restart pacemaker",
+            f"echo no_proxy={NO_PROXY} >> {path} && systemctl restart pacemaker",
         )
     elif seen or facts.p.proxy:
         yield passed(f"by {without_password(facts.p.proxy or seen or '')}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import wraps
 
-from ocf_aws.cli.cib import Cib, Primitive, cluster_shell
+from ocf_aws.cli.cib import DEFAULT_TIMEOUT, Cib, Primitive, cluster_shell, seconds
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, Verdict, failed, not_applicable, passed, warning
 from ocf_aws.ip import IpAddress
@@ -252,8 +252,6 @@ def _address(primitive: Primitive) -> IpAddress | None:
 
 def seconds_default(cib: Cib) -> float:
     """The timeout of an operation that the resource does not configure."""
-    from ocf_aws.cli.cib import DEFAULT_TIMEOUT, seconds
-
     return seconds(cib.op_defaults.get("timeout"), DEFAULT_TIMEOUT)
 
 
@@ -261,6 +259,9 @@ def update_operation(primitive: Primitive, name: str, timeout: float, interval: 
     """The command that gives an operation its timeout, and an interval where it has none."""
     operation = primitive.operation(name)
     every = interval if interval is not None else (operation.interval if operation else 0)
-    if cluster_shell() == "crm":
-        return f"EDITOR=\"sed -i 's/$/ op {name} interval={every:g}s timeout={timeout:g}s/'\" crm configure edit {primitive.id}"
+    if cluster_shell() != "pcs":
+        id = operation.id if operation else f"{primitive.id}-{name}-{every:g}s"
+        op = f'<op id="{id}" name="{name}" interval="{every:g}s" timeout="{timeout:g}s"/>'
+        xml = f'<primitive id="{primitive.id}"><operations id="{primitive.id}-operations">{op}</operations></primitive>'
+        return f"cibadmin --modify --allow-create --scope resources --xml-text '{xml}'"
     return f"pcs resource update {primitive.id} op {name} interval={every:g}s timeout={timeout:g}s"
