@@ -6,6 +6,8 @@ AGENTDIR ?= /usr/lib/ocf/resource.d/aws
 # Debian keeps what its packages install apart from the interpreter's own site-packages.
 SITELIB ?= $(shell $(PYTHON) -Ic 'from sysconfig import *; \
 	print(get_path("purelib", *({"deb_system"} & set(get_scheme_names()))))')
+SBINDIR ?= /usr/sbin
+COMPLETIONDIR ?= /usr/share/bash-completion/completions
 MANDIR ?= /usr/share/man
 DOCDIR ?= /usr/share/doc/resource-agents-aws
 
@@ -21,7 +23,8 @@ PYTEST = $(abspath $(TOOLS))/python -m pytest
 # Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
 	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
-SOURCES = lib tests packaging/man $(AGENTS)
+SOURCES = lib tests packaging/man packaging/bin/ocf-aws $(AGENTS)
+IAM_POLICIES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/iam_policies.py packaging/iam
 PARAMETER_TABLES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/parameter_tables.py packaging/docs/parameters.md \
 	$(AGENTS)
 # Virtual environments and shims of a user's must not stand in for the distribution's programs.
@@ -34,17 +37,21 @@ help: ## this list
 # --- use it -----------------------------------------------------------------------------------------------------------
 
 .PHONY: install
-install: ## install agents, library, man pages and documents (DESTDIR and PYTHON are honoured)
-	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SITELIB) $(MANDIR)/man7 $(DOCDIR))
+install: ## install agents, command, library, man pages and documents (DESTDIR and PYTHON are honoured)
+	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SBINDIR) $(SITELIB) $(COMPLETIONDIR) $(MANDIR)/man7 $(MANDIR)/man8 $(DOCDIR))
 	cd lib && find ocf_aws -name '*.py' -o -name py.typed | while read -r file; do \
 		install -D -m 0644 "$$file" "$(DESTDIR)$(SITELIB)/$$file" || exit 1; done
 	for agent in $(AGENTS); do \
 		sed '1s,^#!/usr/bin/python3,#!$(PYTHON),' $$agent > $(DESTDIR)$(AGENTDIR)/$${agent##*/} && \
 		chmod 0755 $(DESTDIR)$(AGENTDIR)/$${agent##*/} || exit 1; done
+	sed '1s,^#!/usr/bin/python3,#!$(PYTHON),' packaging/bin/ocf-aws > $(DESTDIR)$(SBINDIR)/ocf-aws
+	chmod 0755 $(DESTDIR)$(SBINDIR)/ocf-aws
 	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(SITELIB)/ocf_aws
 	for agent in $(AGENTS); do \
 		PYTHONPATH=lib $(PYTHON) -B packaging/man/manpage.py $$agent \
 			> $(DESTDIR)$(MANDIR)/man7/ocf_aws_$${agent##*/}.7 || exit 1; done
+	PYTHONPATH=lib:packaging/man $(PYTHON) -B packaging/man/command.py page > $(DESTDIR)$(MANDIR)/man8/ocf-aws.8
+	PYTHONPATH=lib:packaging/man $(PYTHON) -B packaging/man/command.py completion > $(DESTDIR)$(COMPLETIONDIR)/ocf-aws
 	cp -r $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
 	sed -i 's,](packaging/,](,' $(DESTDIR)$(DOCDIR)/README.md
 
@@ -52,6 +59,7 @@ install: ## install agents, library, man pages and documents (DESTDIR and PYTHON
 uninstall: ## remove what `make install` installed
 	rm -f $(patsubst agents/%,$(DESTDIR)$(AGENTDIR)/%,$(AGENTS))
 	rm -f $(patsubst agents/%,$(DESTDIR)$(MANDIR)/man7/ocf_aws_%.7,$(AGENTS))
+	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/ocf-aws $(MANDIR)/man8/ocf-aws.8 $(COMPLETIONDIR)/ocf-aws)
 	rm -rf $(DESTDIR)$(SITELIB)/ocf_aws $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)))
 	-rmdir $(DESTDIR)$(AGENTDIR) $(DESTDIR)$(DOCDIR)
 
@@ -99,6 +107,7 @@ lint: $(VENV)/ready ## format, lint, types, spelling
 	$(MAKE) --no-print-directory types
 	$(TOOLS)/codespell $(SOURCES) packaging *.md
 	$(PARAMETER_TABLES) --check
+	$(IAM_POLICIES) --check
 
 # What users run is promised for Python 3.9; the lab runs on Debian's.
 .PHONY: types
@@ -112,6 +121,7 @@ format: $(VENV)/ready ## rewrite the sources as `lint` wants them
 	$(TOOLS)/ruff format --quiet $(SOURCES)
 	$(TOOLS)/ruff check --quiet --fix $(SOURCES)
 	$(PARAMETER_TABLES)
+	$(IAM_POLICIES)
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure against aws-vpc-move-ip and IPaddr2, in one run

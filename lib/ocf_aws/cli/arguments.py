@@ -27,7 +27,6 @@ class Subcommand:
     summary: str
     description: str
     example: str
-    complete: str = "resources"
 
 
 SUBCOMMANDS = (
@@ -38,6 +37,22 @@ SUBCOMMANDS = (
         " cluster. Each that does not hold is told with a remedy to paste. Changes nothing. Without RESOURCE it checks all"
         f" resources of these agents in the cluster. {TARGET}",
         "ocf-aws check aws-overlay-ip ip=172.16.52.1 routing_table=rtb-0123456789abcdef0",
+    ),
+    Subcommand(
+        "status",
+        "show who has what, and where views disagree",
+        "Shows what each route table says of the address, or who has the ENI, beside what the kernel of this node has and what"
+        " Pacemaker thinks. Where they disagree it says so, and the exit status is 1. Without RESOURCE it shows all resources of"
+        f" these agents in the cluster. {TARGET}",
+        "ocf-aws status --watch",
+    ),
+    Subcommand(
+        "policy",
+        "print the least-privilege IAM policy of a resource",
+        "Prints the IAM policy that the nodes need for a resource and nothing more, with the ids of this account, VPC and cluster"
+        " filled in. With routing_table_role it prints both halves of a shared VPC, and the trust between them. What is not known"
+        f" here stands as a word between two @, and the exit status is 3. {TARGET}",
+        "ocf-aws policy rsc_ip --fencing --format terraform",
     ),
 )
 
@@ -84,4 +99,21 @@ def _check(one: argparse.ArgumentParser) -> None:
     one.add_argument("--all", action="store_true", help="a line for each precondition, those that hold too")
 
 
-_OPTIONS = {"check": _check}
+def _status(one: argparse.ArgumentParser) -> None:
+    _add_target(one)
+    one.add_argument(
+        "--watch",
+        action="store_true",
+        help="follow a move: redrawn once a second on a terminal, elsewhere a line for each change; until interrupted",
+    )
+
+
+def _policy(one: argparse.ArgumentParser) -> None:
+    _add_target(one)
+    one.add_argument("--format", choices=("json", "terraform", "cloudformation"), default="json", help="default: json")
+    one.add_argument("--fencing", action="store_true", help="with what fence_aws needs")
+    one.add_argument("--with-check", action="store_true", help="with what ocf-aws check and status read")
+    one.add_argument("--minimal", action="store_true", help="for an ENI: without what only makes a move safer")
+
+
+_OPTIONS = {"check": _check, "status": _status, "policy": _policy}

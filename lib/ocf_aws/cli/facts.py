@@ -90,8 +90,8 @@ class Facts:
 
     # --- gathering ----------------------------------------------------------------------------------------------------
 
-    def gather(self) -> Facts:
-        """Find everything out; changes nothing. Returns itself."""
+    def gather(self, *, has_trials: bool = True) -> Facts:
+        """Find everything out; changes nothing. has_trials: ask by DryRun as well. Returns itself."""
         self._gather_node()
         imds = open_imds(self.context, IMDS_SECONDS)
         self._gather_imds(imds)
@@ -105,7 +105,7 @@ class Facts:
             self._learn("answer", self._first_call)
             if not isinstance(self.failure("answer"), Unknown):
                 self._learn_all(self._questions(imds))
-                self._learn_all(self._trials())
+                self._learn_all(self._trials() if has_trials else {})
             else:
                 self._found.update(dict.fromkeys(self._questions(imds), self.failure("answer")))
         return self

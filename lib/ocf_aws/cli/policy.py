@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ocf_aws.cli.definition import Definition, find_definitions
+from ocf_aws.cli.environment import become_pacemaker
+from ocf_aws.cli.output import OK, UNKNOWN, Output, Progress
+
+if TYPE_CHECKING:
+    from ocf_aws.cli.facts import Facts
 
 CHECK_ACTIONS = (
     "ec2:DescribeInstanceTypes",
@@ -150,3 +161,132 @@ def _allow(sid: str, actions: list[str], resources: list[str], attribute: str | 
     if attribute:
         statement["Condition"] = {"StringEquals": {"ec2:Attribute": attribute}}
     return statement
+
+
+# --- the subcommand ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Part:
+    """A document: what it is for, and the role that it belongs to."""
+
+    name: str
+    document: Mapping[str, Any]
+    role: str
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Print the policy of what the command line names. Raises UsageError, NothingKnown, Failure."""
+    from ocf_aws.cli.facts import Facts
+
+    become_pacemaker(os.environ)
+    parts: list[Part] = []
+    for definition in find_definitions(arguments.words):
+        with Progress(output, f"asking EC2 about {definition.name}"):
+            facts = Facts(definition).gather(has_trials=False)
+        parts += _parts(definition, facts, arguments)
+    form = _FORMATS[arguments.format]
+    if output.is_json:
+        output.results({"name": part.name, "role": part.role, "document": part.document} for part in parts)
+    for part in parts:
+        if len(parts) > 1:
+            output.line(f"# {part.name}, for role {part.role}")
+        output.line(form(part))
+    missing = sorted(
+        {
+            word
+            for part in parts
+            for word in json.dumps(part.document).split("@")
+            if word.isupper() and word.isidentifier()
+        }
+    )
+    if missing:
+        print(
+            f"ocf-aws: not known here, replace by hand: {', '.join(f'@{word}@' for word in missing)}", file=sys.stderr
+        )
+    return UNKNOWN if missing else OK
+
+
+def _parts(definition: Definition, facts: Facts, arguments: argparse.Namespace) -> list[Part]:
+    place, p = facts.place(), facts.p
+    if facts.is_eni_move:
+        statements = eni_move_statements(place, is_minimal=arguments.minimal)
+    else:
+        statements = overlay_ip_statements(place, p)
+    statements += fencing_statements(place) * arguments.fencing + check_statements() * arguments.with_check
+    parts = [Part(definition.name, document(statements), place.role)]
+    if place.owner_role:
+        owner = place.owner_role.rpartition("/")[2]
+        parts.append(Part(f"{definition.name}-owner", document(owner_statements(place, p)), owner))
+        parts.append(Part(f"{definition.name}-owner-trust", owner_trust(place), owner))
+    return parts
+
+
+def as_json(part: Part) -> str:
+    """The document itself, as the console and the AWS CLI take it."""
+    return json.dumps(part.document, indent=4)
+
+
+def as_terraform(part: Part) -> str:
+    """The document as Terraform's data source, and the role's policy where it is one."""
+    name = _plain(part.name, "_")
+    lines = [f'data "aws_iam_policy_document" "{name}" {{']
+    for statement in part.document["Statement"]:
+        lines += ["  statement {", f'    sid     = "{statement["Sid"]}"', f'    effect  = "{statement["Effect"]}"']
+        lines.append(f"    actions = {_list(statement['Action'])}")
+        if "Principal" in statement:
+            lines += [
+                "    principals {",
+                '      type        = "AWS"',
+                f"      identifiers = {_list(statement['Principal']['AWS'])}",
+                "    }",
+            ]
+        else:
+            lines.append(f"    resources = {_list(statement['Resource'])}")
+        for operator, keys in statement.get("Condition", {}).items():
+            for key, value in keys.items():
+                lines += [
+                    "    condition {",
+                    f'      test     = "{operator}"',
+                    f'      variable = "{key}"',
+                    f"      values   = {_list(value)}",
+                    "    }",
+                ]
+        lines.append("  }")
+    lines.append("}")
+    if not _is_trust(part):
+        lines += [
+            "",
+            f'resource "aws_iam_role_policy" "{name}" {{',
+            f'  name   = "{part.name}"',
+            f'  role   = "{part.role}"',
+        ]
+        lines += [f"  policy = data.aws_iam_policy_document.{name}.json", "}"]
+    return "\n".join(lines)
+
+
+def as_cloudformation(part: Part) -> str:
+    """The document as a template: a policy of the role, or the role for a trust."""
+    if _is_trust(part):
+        properties: dict[str, Any] = {"RoleName": part.role, "AssumeRolePolicyDocument": part.document}
+        kind = "AWS::IAM::Role"
+    else:
+        properties = {"PolicyName": part.name, "Roles": [part.role], "PolicyDocument": part.document}
+        kind = "AWS::IAM::Policy"
+    resources = {_plain(part.name, "").title() or "Policy": {"Type": kind, "Properties": properties}}
+    return json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}, indent=2)
+
+
+_FORMATS = {"json": as_json, "terraform": as_terraform, "cloudformation": as_cloudformation}
+
+
+def _is_trust(part: Part) -> bool:
+    return any("Principal" in statement for statement in part.document["Statement"])
+
+
+def _list(value: str | list[str]) -> str:
+    return json.dumps([value] if isinstance(value, str) else value)
+
+
+def _plain(text: str, instead: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else instead for c in text)
