@@ -6,6 +6,8 @@ AGENTDIR ?= /usr/lib/ocf/resource.d/aws
 # Debian keeps what its packages install apart from the interpreter's own site-packages.
 SITELIB ?= $(shell $(PYTHON) -Ic 'from sysconfig import *; \
 	print(get_path("purelib", *({"deb_system"} & set(get_scheme_names()))))')
+SBINDIR ?= /usr/sbin
+COMPLETIONDIR ?= /usr/share/bash-completion/completions
 MANDIR ?= /usr/share/man
 DOCDIR ?= /usr/share/doc/resource-agents-aws
 
@@ -21,7 +23,8 @@ PYTEST = $(abspath $(TOOLS))/python -m pytest
 # Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
 	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
-SOURCES = lib tests packaging/man packaging/launcher.py $(AGENTS)
+SOURCES = lib tests packaging/man packaging/launcher.py packaging/service_models.py packaging/bin/ocf-aws $(AGENTS)
+IAM_POLICIES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/iam_policies.py packaging/iam
 PARAMETER_TABLES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/parameter_tables.py packaging/docs/parameters.md \
 	$(AGENTS)
 # Virtual environments and shims of a user's must not stand in for the distribution's programs.
@@ -39,8 +42,8 @@ service-models:
 	PYTHONPATH=lib $(PYTHON) -B packaging/service_models.py
 
 .PHONY: install
-install: service-models ## install agents, library, man pages and documents (DESTDIR and PYTHON are honoured)
-	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SITELIB) $(MANDIR)/man7 $(DOCDIR))
+install: service-models ## install agents, command, library, man pages and documents (DESTDIR and PYTHON are honoured)
+	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SBINDIR) $(SITELIB) $(COMPLETIONDIR) $(MANDIR)/man7 $(MANDIR)/man8 $(DOCDIR))
 	cd lib && find ocf_aws -name '*.py' -o -name '*.json' -o -name py.typed | while read -r file; do \
 		install -D -m 0644 "$$file" "$(DESTDIR)$(SITELIB)/$$file" || exit 1; done
 	for agent in $(AGENTS); do \
@@ -48,10 +51,14 @@ install: service-models ## install agents, library, man pages and documents (DES
 		install -m 0644 $$agent $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
 		sed "1s,/usr/bin/python3,$(PYTHON),; s,LIBRARY,$(SITELIB),; s,agent_module,$$module," packaging/launcher.py > $$launcher && \
 		chmod 0755 $$launcher || exit 1; done
+	sed '1s,^#!/usr/bin/python3,#!$(PYTHON),' packaging/bin/ocf-aws > $(DESTDIR)$(SBINDIR)/ocf-aws
+	chmod 0755 $(DESTDIR)$(SBINDIR)/ocf-aws
 	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(SITELIB)/ocf_aws
 	for agent in $(AGENTS); do \
 		PYTHONPATH=lib $(PYTHON) -B packaging/man/manpage.py $$agent \
 			> $(DESTDIR)$(MANDIR)/man7/ocf_aws_$${agent##*/}.7 || exit 1; done
+	PYTHONPATH=lib:packaging/man $(PYTHON) -B packaging/man/command.py page > $(DESTDIR)$(MANDIR)/man8/ocf-aws.8
+	PYTHONPATH=lib:packaging/man $(PYTHON) -B packaging/man/command.py completion > $(DESTDIR)$(COMPLETIONDIR)/ocf-aws
 	cp -r $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
 	sed -i 's,](packaging/,](,' $(DESTDIR)$(DOCDIR)/README.md
 
@@ -59,6 +66,7 @@ install: service-models ## install agents, library, man pages and documents (DES
 uninstall: ## remove what `make install` installed
 	rm -f $(patsubst agents/%,$(DESTDIR)$(AGENTDIR)/%,$(AGENTS))
 	rm -f $(patsubst agents/%,$(DESTDIR)$(MANDIR)/man7/ocf_aws_%.7,$(AGENTS))
+	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/ocf-aws $(MANDIR)/man8/ocf-aws.8 $(COMPLETIONDIR)/ocf-aws)
 	rm -rf $(DESTDIR)$(SITELIB)/ocf_aws $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)))
 	-rmdir $(DESTDIR)$(AGENTDIR) $(DESTDIR)$(DOCDIR)
 
@@ -111,6 +119,7 @@ lint: $(VENV)/ready ## format, lint, types, spelling
 	$(MAKE) --no-print-directory types
 	$(TOOLS)/codespell $(SOURCES) packaging *.md
 	$(PARAMETER_TABLES) --check
+	$(IAM_POLICIES) --check
 
 # What users run is promised for Python 3.9; the lab runs on Debian's.
 .PHONY: types
@@ -124,6 +133,7 @@ format: $(VENV)/ready ## rewrite the sources as `lint` wants them
 	$(TOOLS)/ruff format --quiet $(SOURCES)
 	$(TOOLS)/ruff check --quiet --fix $(SOURCES)
 	$(PARAMETER_TABLES)
+	$(IAM_POLICIES)
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure against aws-vpc-move-ip and IPaddr2, in one run

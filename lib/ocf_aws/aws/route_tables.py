@@ -108,23 +108,25 @@ def describe_routes(ec2: Client, selector: RouteTableSelector, ip: IpAddress, vp
         questions.append({"route-table-id": list(selector.ids)})
     for key, value in selector.tags:
         questions.append({f"tag:{key}": [value], "vpc-id": [vpc_id] if vpc_id else []})
-    answers = results(*(partial(_describe_tables, ec2, question) for question in questions))
+    answers = results(*(partial(describe_tables, ec2, question) for question in questions))
     routes = {table_id: Route(table_id, None, None) for table_id in selector.ids}
     for table in [table for answer in answers for table in answer]:
         table_id = table["RouteTableId"]
-        routes[table_id] = Route(table_id, table["VpcId"], _find_entry(table, ip))
+        routes[table_id] = Route(table_id, table["VpcId"], find_entry(table, ip))
     for (key, value), answer in zip(reversed(selector.tags), reversed(answers)):
         if not answer:
             raise NotFound(f"correct parameter 'routing_table': no route table of {vpc_id} has the tag {key}={value}")
     return list(routes.values())
 
 
-def _describe_tables(ec2: Client, question: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+def describe_tables(ec2: Client, question: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """The route tables that filters select, in EC2's words; a filter without values is left out. Raises as Client.call."""
     filters = [{"Name": name, "Values": values} for name, values in question.items() if values]
     return ec2.paginate("describe_route_tables", "RouteTables", Filters=filters)
 
 
-def _find_entry(table: Mapping[str, Any], ip: IpAddress) -> dict[str, Any] | None:
+def find_entry(table: Mapping[str, Any], ip: IpAddress) -> dict[str, Any] | None:
+    """The entry of a table for exactly this address, in EC2's words; None without one."""
     entries: list[dict[str, Any]] = table.get("Routes") or []
     for entry in entries:
         block = entry.get("DestinationIpv6CidrBlock" if ip.is_ipv6 else "DestinationCidrBlock")
@@ -161,8 +163,8 @@ class RouteUpdate:
         Raises as Client.call.
         """
         selected = {route.table_id for route in self.describe()}
-        tables = _describe_tables(self._ec2, {"vpc-id": [self.target.vpc_id] if self.target.vpc_id else []})
-        routes = [Route(table["RouteTableId"], table["VpcId"], _find_entry(table, self._ip)) for table in tables]
+        tables = describe_tables(self._ec2, {"vpc-id": [self.target.vpc_id] if self.target.vpc_id else []})
+        routes = [Route(table["RouteTableId"], table["VpcId"], find_entry(table, self._ip)) for table in tables]
         return [route for route in routes if route.names(self.target) and route.table_id not in selected]
 
     def apply(self, routes: list[Route], deadline: Deadline) -> None:
@@ -314,12 +316,16 @@ class RouteUpdate:
 
         Raises a Failure that names each table where not.
         """
+        if failed := self.dry_run_failures(routes, is_deleting):
+            raise combine(failed)
+
+    def dry_run_failures(self, routes: list[Route], is_deleting: bool) -> list[tuple[str, Failure]]:
+        """As dry_run, but returns why not, each with the id of its table."""
         failed = self._failed(routes, partial(self._write_one, DryRun=True))
         if is_deleting:
             present = [route for route in routes if route.entry is not None]
             failed += self._failed(present, partial(self._delete, DryRun=True))
-        if failed:
-            raise combine(failed)
+        return failed
 
 
 def _says_no_route(error: Rejected) -> bool:

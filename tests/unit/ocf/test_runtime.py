@@ -214,7 +214,7 @@ def test_a_start_outlasts_what_is_unknown_and_succeeds(clock: Clock) -> None:
 def test_a_start_that_learns_nothing_ends_with_1_shortly_before_its_deadline(clock: Clock) -> None:
     episode = Episode(clock, (1000, e.Unknown("EC2 does not answer")))
     status, _, stderr = act("start", episode)
-    assert status == 1 and 175 <= episode.seconds <= 178
+    assert status == 1 and 174 <= episode.seconds <= 178
     assert "ocf-exit-reason:EC2 does not answer" in stderr
 
 

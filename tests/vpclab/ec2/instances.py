@@ -13,6 +13,7 @@ from vpclab.ec2 import power
 from vpclab.ec2.addresses import check_addresses, free_address
 from vpclab.ec2.base_calls import BaseCalls
 from vpclab.ec2.errors import ApiError
+from vpclab.ec2.identity import ACCOUNT, NODE_ROLE
 from vpclab.ec2.state import State
 
 
@@ -51,6 +52,7 @@ class InstanceCalls(BaseCalls, InstanceResponse):
         for instance in answer.result.instances:  # type: ignore[attr-defined]
             instance.nics[0].delete_on_termination = True
             instance.nics[0].ipv6_addresses += ipv6
+            instance.iam_instance_profile = {"Arn": f"arn:aws:iam::{ACCOUNT}:instance-profile/{NODE_ROLE}"}
         return answer
 
     def modify_instance_attribute(self) -> ActionResult:

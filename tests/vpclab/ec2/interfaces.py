@@ -24,7 +24,11 @@ class InterfaceCalls(BaseCalls, ElasticNetworkInterfaces):
         """The ENIs asked for."""
         ids = self.params.get("NetworkInterfaceIds", [])
         filters = self._filters_from_querystring()
+        # moto compares the primary address alone.
+        held = [filters.pop(name, None) for name in ("addresses.private-ip-address", "ipv6-addresses.ipv6-address")]
         enis = self.backend.get_all_network_interfaces(list(dict.fromkeys(ids)), filters)
+        for addresses in filter(None, held):
+            enis = [eni for eni in enis if set(addresses) & set(eni.addresses)]
         return self.paged("NetworkInterfaces", enis)
 
     def create_network_interface(self) -> ActionResult:
