@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 
 from manpage import escape, paragraphs, text
-
 from ocf_aws import __version__
 from ocf_aws.cli.arguments import DESCRIPTION, EXIT_STATUS, SUBCOMMANDS, parser
 
