@@ -22,7 +22,7 @@ IP = "192.168.10.10"
 CIDR = f"{IP}/32"
 
 CIB = """\
-<cib validate-with="pacemaker-3.9" admin_epoch="0" epoch="1" num_updates="0">
+<cib validate-with="pacemaker-3.9" admin_epoch="0" epoch="1" num_updates="0" have-quorum="1" dc-uuid="1">
   <configuration>
     <crm_config>
       <cluster_property_set id="cib-bootstrap-options">
@@ -54,6 +54,20 @@ CIB = """\
   </configuration>
   <status/>
 </cib>
+"""
+
+
+NODE_STATE = """\
+<node_state id="{number}" uname="{node}" in_ccm="true" crmd="online" join="member" expected="member">
+  <lrm id="{number}"><lrm_resources>
+    <lrm_resource id="rsc_ip" class="ocf" provider="aws" type="{type}">{operation}</lrm_resource>
+  </lrm_resources></lrm>
+</node_state>
+"""
+OPERATION = """\
+<lrm_rsc_op id="rsc_ip_last_0" operation_key="rsc_ip_start_0" operation="start" crm_feature_set="3.16.2"
+  transition-key="5:1:0:9e4a8f0e-0000-4000-8000-000000000000" call-id="10" rc-code="{rc}" op-status="{op_status}" interval="0"
+  transition-magic="{op_status}:{rc};5:1:0:9e4a8f0e-0000-4000-8000-000000000000" exit-reason="{reason}" on_node="{node}"/>
 """
 
 
@@ -171,6 +185,19 @@ class Node:
         pairs = "".join(f'<nvpair id="rsc_ip-{n}" name="{n}" value="{v}"/>' for n, v in parameters.items())
         self.cib = self.directory / "cib.xml"
         self.cib.write_text(CIB.format(type=type, parameters=pairs, **self.lab.hosts))
+
+    def report(self, *nodes: str, rc: int = 0, reason: str = "") -> None:
+        """Let the cluster have the resource started on these nodes, as the executors there said."""
+        assert self.cib
+        text = self.cib.read_text()
+        type = "aws-eni-move" if "aws-eni-move" in text else "aws-overlay-ip"
+        states = ""
+        for number, node in enumerate(("node1", "node2"), 1):
+            operation = (
+                OPERATION.format(node=node, rc=rc, op_status=4 if rc else 0, reason=reason) if node in nodes else ""
+            )
+            states += NODE_STATE.format(number=number, node=node, type=type, operation=operation)
+        self.cib.write_text(text.partition("<status")[0] + f"<status>{states}</status></cib>")
 
     def edit_cib(self, old: str, new: str) -> None:
         """Change the configuration as text."""

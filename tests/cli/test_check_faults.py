@@ -76,6 +76,11 @@ def allow_all_but(node: Any, *actions: str) -> None:
     node.lab.ec2.allow(node.lab.instance_id, node.policy)
 
 
+def delete_routes(node: Any, *names: str) -> None:
+    for name in names or node.lab.vpc.route_tables:
+        node.lab.ec2.operator().delete_route(RouteTableId=node.tables(name), DestinationCidrBlock=CIDR)
+
+
 # --- identity ---------------------------------------------------------------------------------------------------------
 
 
@@ -208,7 +213,7 @@ def routes_may_not_be_replaced(node: Any) -> None:
     allow_all_but(node, "ReplaceRoute")
 
 
-@fault("rights-routes", "ec2:CreateRoute", prepare=lambda node: delete_routes(node))
+@fault("rights-routes", "ec2:CreateRoute", prepare=delete_routes)
 def routes_may_not_be_created(node: Any) -> None:
     allow_all_but(node, "CreateRoute")
 
@@ -285,7 +290,7 @@ def somebody_else_added_the_address(node: Any) -> None:
     "ip-answers",
     "ip neighbour show",
     repair=lambda node: node.shell("ip netns del elsewhere"),
-    prepare=lambda node: delete_routes(node),
+    prepare=delete_routes,
 )
 def something_else_answers(node: Any) -> None:
     node.shell(
@@ -358,11 +363,6 @@ def steal(node: Any, host: str) -> None:
     node.lab.ec2.operator().replace_route(
         RouteTableId=node.tables("b"), DestinationCidrBlock=CIDR, NetworkInterfaceId=node.lab.primary_eni(host)
     )
-
-
-def delete_routes(node: Any, *names: str) -> None:
-    for name in names or node.lab.vpc.route_tables:
-        node.lab.ec2.operator().delete_route(RouteTableId=node.tables(name), DestinationCidrBlock=CIDR)
 
 
 @fault(
@@ -575,6 +575,16 @@ def the_resource_is_unmanaged(node: Any) -> None:
 @fault("managed", "--delete-parameter target-role", status="warning")
 def the_resource_is_disabled(node: Any) -> None:
     meta(node, "target-role", "Stopped")
+
+
+@fault(
+    "failures",
+    "crm_resource --cleanup --resource rsc_ip",
+    status="warning",
+    repair=lambda node: node.report("node1"),
+)
+def the_cluster_remembers_a_failure(node: Any) -> None:
+    node.report("node1", rc=1, reason="allow ec2:ReplaceRoute")
 
 
 @fault("bans", "--clear", status="warning")

@@ -54,6 +54,14 @@ SUBCOMMANDS = (
         f" here stands as a word between two @, and the exit status is 3. {TARGET}",
         "ocf-aws policy rsc_ip --fencing --format terraform",
     ),
+    Subcommand(
+        "migrate",
+        "turn a running aws-vpc-move-ip resource into aws-overlay-ip",
+        "Shows the steps that change the type of a running resource from ocf:heartbeat:aws-vpc-move-ip to"
+        " ocf:aws:aws-overlay-ip, and does them with --apply. The address stays where it is. Each step is verified; when one"
+        " fails, it goes back. A run that was interrupted is repeated, and goes on. It refuses where ocf-aws check fails.",
+        "ocf-aws migrate rsc_ip --apply",
+    ),
 )
 
 
@@ -116,4 +124,11 @@ def _policy(one: argparse.ArgumentParser) -> None:
     one.add_argument("--minimal", action="store_true", help="for an ENI: without what only makes a move safer")
 
 
-_OPTIONS = {"check": _check, "status": _status, "policy": _policy}
+def _migrate(one: argparse.ArgumentParser) -> None:
+    one.add_argument("resource", metavar="RESOURCE", help="name of the resource")
+    one.add_argument("--apply", action="store_true", help="do the steps; without it they are only shown")
+    one.add_argument("--revert", action="store_true", help="the way back, to aws-vpc-move-ip")
+    one.add_argument("--force", action="store_true", help="also where ocf-aws check fails")
+
+
+_OPTIONS = {"check": _check, "status": _status, "policy": _policy, "migrate": _migrate}
