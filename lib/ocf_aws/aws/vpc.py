@@ -90,7 +90,7 @@ class Table:
         return Route(self.id, self.vpc_id, find_entry(self.answer, ip))
 
     def count_static_routes(self, is_ipv6: bool) -> int:
-        """Entries that count for the quota "Routes per route table", of one family."""
+        """Routes that count for the quota "Routes per route table", of one family."""
         key = "DestinationIpv6CidrBlock" if is_ipv6 else "DestinationCidrBlock"
         return sum(
             1

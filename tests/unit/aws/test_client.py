@@ -215,7 +215,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     made: list[tuple[Any, ...]] = []
     credentials = {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "SessionToken": "t"}
 
-    def make_client(service: str, access: Any, imds: Any, deadline: Deadline, keys: Any = None) -> FakeService:
+    def make_client(
+        service: str, access: Any, imds: Any, deadline: Deadline, keys: Any = None, *, is_whole: bool = False
+    ) -> FakeService:
         made.append((service, access, deadline.left(), keys))
         return FakeService({"Credentials": credentials} if service == "sts" else {"Subnets": []}, service=service)
 
