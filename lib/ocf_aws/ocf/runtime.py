@@ -81,7 +81,8 @@ def resource_name(agent: Agent, environ: Mapping[str, str]) -> str:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+    # int() raises for other scripts' digits (as ²) and for thousands of them.
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def run(agent: Agent, argv: Sequence[str], environ: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
