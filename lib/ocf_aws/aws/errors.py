@@ -5,7 +5,16 @@ Codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.ht
 
 from __future__ import annotations
 
-from ocf_aws.ocf.errors import REASON_LENGTH, SETTLE_SECONDS, Failure, HardError, NotPermitted, SoftError, Unknown, shorten
+from ocf_aws.ocf.errors import (
+    REASON_LENGTH,
+    SETTLE_SECONDS,
+    Failure,
+    HardError,
+    NotPermitted,
+    SoftError,
+    Unknown,
+    shorten,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
