@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 class ChildProcess:
     """Work that a child does while this process goes on. To be made before any thread is.
 
-    A context manager: when it ends, the child has ended.
+    A context manager: when it ends, the child has ended. Where the node can make no child, `result` raises SoftError.
     """
 
     def __init__(self, work: Callable[[], Any]):
         self._outcome: list[Any] = []
         self._reader, writer = os.pipe()
-        self._child = os.fork()
-        if self._child == 0:
+        try:
+            self._child = os.fork()
+        except OSError as error:
+            self._outcome.append(SoftError(f"this node can start no process: {error.strerror}"))
+        if not self._outcome and self._child == 0:
             os.close(self._reader)
             self._work(work, writer)
         os.close(writer)
@@ -71,7 +74,11 @@ class ChildProcess:
         if not self._outcome:
             with open(self._reader, "rb") as pipe:
                 sent = pipe.read()
-            os.waitpid(self._child, 0)
+            try:
+                os.waitpid(self._child, 0)
+            except ChildProcessError:
+                # Who started the agent ignores SIGCHLD, and so the kernel keeps no status (wait(2), "NOTES").
+                pass
             self._outcome.append(pickle.loads(sent) if sent else SoftError("it took too long"))
         return self._outcome[0]
 

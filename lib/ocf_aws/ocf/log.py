@@ -19,8 +19,8 @@ REPEAT_SECONDS = 10.0
 
 
 def one_line(text: str) -> str:
-    """`text` without line breaks: Pacemaker cuts an exit reason at the first one."""
-    return " ".join(str(text).split())
+    """`text` without line breaks, at which Pacemaker cuts an exit reason, and such that a file and syslog can take it."""
+    return " ".join(str(text).split()).encode(errors="backslashreplace").decode()
 
 
 class Log:
