@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' lib/ocf_aws/__init__.
 AGENTS = $(wildcard agents/*)
 DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/pictures packaging/iam packaging/examples packaging/docs packaging/aws)
 # What more the tests take of Debian's: to build packages, find faults in them, and run the agent of today.
-TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint systemd
+TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint strace systemd
 VENV = .venv
 TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
@@ -96,6 +96,11 @@ lab-down: $(VENV)/ready ## remove what `make lab` left up
 test: lint ## every check and every test
 	tests/prerequisites.sh $(TEST_TOOLS)
 	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests; else $(PYTEST) tests; fi
+
+.PHONY: faults
+faults: $(VENV)/ready ## every call, every fault, every action; hours (FAULTS=500: so many of them, drawn by FAULTS_SEED)
+	tests/prerequisites.sh strace
+	FAULTS=$${FAULTS:-all} $(PYTEST) $(subst 3*popen,4*popen,$(subst loadfile,load,$(IN_SANDBOXES))) tests/faults
 
 .PHONY: test-unprivileged
 test-unprivileged: $(VENV)/ready ## the tests that need no root

@@ -96,7 +96,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     tried: Counter[tuple[str, str]] = Counter()
     broken = 0
     seeds = set()
-    for report in (each for found in terminalreporter.stats.values() for each in found if hasattr(each, "user_properties")):
+    for report in (
+        each for found in terminalreporter.stats.values() for each in found if hasattr(each, "user_properties")
+    ):
         for name, value in report.user_properties if getattr(report, "when", "") == "call" else ():
             if name == "tried":
                 fault, action, count, failures, seed = value

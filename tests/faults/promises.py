@@ -72,8 +72,12 @@ FAULTS = {
     "not allowed": Fault("no right", effects.Error("UnauthorizedOperation")),
     "disabled (403)": Fault(_UNKNOWN, None, effects.Error("Forbidden", 403)),
     "credentials expired": Fault("credentials refused", effects.Error("RequestExpired")),
-    "credentials unknown": Fault("credentials refused", effects.Error("AuthFailure"), effects.Error("Unauthorized", 401)),
-    "not found": Fault("gone or busy", effects.Error("InvalidNetworkInterfaceID.NotFound"), effects.Error("NotFound", 404)),
+    "credentials unknown": Fault(
+        "credentials refused", effects.Error("AuthFailure"), effects.Error("Unauthorized", 401)
+    ),
+    "not found": Fault(
+        "gone or busy", effects.Error("InvalidNetworkInterfaceID.NotFound"), effects.Error("NotFound", 404)
+    ),
     "in another state": Fault("gone or busy", effects.Error("IncorrectState")),
     "old": Fault("old", effects.Stale(600)),
 }

@@ -65,7 +65,16 @@ def kill_at_call(subject: Subject, action: str, number: int, is_after: bool) -> 
 
 def kill_at_change(subject: Subject, action: str, call: str, number: int) -> bool:
     """Let an action be killed when its main thread makes a system call; returns whether it makes so many."""
-    prefix = ["strace", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"]
+    prefix = [
+        "strace",
+        "-qq",
+        "-o",
+        os.devnull,
+        "-e",
+        f"trace={call}",
+        "-e",
+        f"inject={call}:signal=KILL:when={number}",
+    ]
     group = 0
 
     def begin(*arguments: Any, **how: Any) -> Any:
@@ -103,7 +112,9 @@ def check_recovery(subject: Subject, where: str) -> list[str]:
     return broken
 
 
-def strike(subject: Subject, action: str, kills: list[Callable[[int], bool]], sample: random.Random | None) -> list[str]:
+def strike(
+    subject: Subject, action: str, kills: list[Callable[[int], bool]], sample: random.Random | None
+) -> list[str]:
     """Kill an action at every instant that there is, or at one."""
     broken = []
     for kill in [sample.choice(kills)] if sample else kills:

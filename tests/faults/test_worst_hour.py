@@ -131,9 +131,7 @@ def test_a_start_outlasts_25_seconds_of_trouble_and_says_little_about_it(
 
 
 @pytest.mark.parametrize("action", ["monitor", "probe", "stop"])
-def test_a_credential_process_that_hangs_delays_nothing_for_long(
-    subjects: dict[str, Subject], action: str
-) -> None:
+def test_a_credential_process_that_hangs_delays_nothing_for_long(subjects: dict[str, Subject], action: str) -> None:
     subject = subjects["a shared overlay IP"]
     subject.prepare(action)
     parameters = write_profile(subject, "[profile odd]\ncredential_process = sleep 600\n")
@@ -144,7 +142,9 @@ def test_a_credential_process_that_hangs_delays_nothing_for_long(
 
 def test_a_stop_of_an_eni_outlasts_a_credential_process_that_hangs(eni: EniMove) -> None:
     eni.prepare("stop")
-    result = eni.run("stop", timeout=20, parameters=write_profile(eni, "[profile odd]\ncredential_process = sleep 600\n"))
+    result = eni.run(
+        "stop", timeout=20, parameters=write_profile(eni, "[profile odd]\ncredential_process = sleep 600\n")
+    )
     assert result.status == 0 and eni.is_off(), result
 
 
@@ -166,7 +166,10 @@ def test_credentials_that_are_refused_for_some_seconds_ban_no_node(overlay: Over
         (f"{ROLES}?*", effects.Garbage(200, b'{"Code": "Success"}')),
         (f"{ROLES}?*", effects.Garbage(200, b'{"Code": "Failed", "Message": "later"}')),
         (f"{ROLES}?*", effects.Garbage(200, b'"text"')),
-        (f"{ROLES}?*", effects.Garbage(200, b'{"Code": "Success", "AccessKeyId": null, "SecretAccessKey": 1, "Token": []}')),
+        (
+            f"{ROLES}?*",
+            effects.Garbage(200, b'{"Code": "Success", "AccessKeyId": null, "SecretAccessKey": 1, "Token": []}'),
+        ),
     ],
 )
 def test_imds_without_credentials_for_some_seconds_bans_no_node(
@@ -199,11 +202,15 @@ def test_a_credential_process_that_fails_once_bans_no_node(overlay: OverlayIp) -
         f""" "SessionToken": "{keys['Token']}", "Expiration": "{keys['Expiration']}"}}'\n"""
     )
     script.chmod(0o755)
-    result = assert_starts(overlay, parameters=write_profile(overlay, f"[profile odd]\ncredential_process = {script}\n"))
+    result = assert_starts(
+        overlay, parameters=write_profile(overlay, f"[profile odd]\ncredential_process = {script}\n")
+    )
     assert keys["SecretAccessKey"] not in result.stderr
 
 
-@pytest.mark.parametrize("text", ["[profile odd\nregion = x", "profile odd", "[profile odd]\naws_access_key_id = A\n", "\xff\xfe"])
+@pytest.mark.parametrize(
+    "text", ["[profile odd\nregion = x", "profile odd", "[profile odd]\naws_access_key_id = A\n", "\xff\xfe"]
+)
 def test_a_broken_aws_config_is_this_nodes_fault_alone(overlay: OverlayIp, text: str) -> None:
     overlay.prepare("monitor")
     odd = write_profile(overlay, text)

@@ -189,7 +189,7 @@ class Imds:
             if status == 403:
                 self._unavailable = Unknown("IMDS is disabled on this instance")
                 raise self._unavailable
-            if status != 200 or not _is_sound(text):
+            if status != 200 or not _is_sound(text) or not text:
                 raise Unknown(f"IMDS gives no token: HTTP status {status}")
             self._token = text
         status, text = self._request("GET", path, {"X-aws-ec2-metadata-token": self._token}, deadline)
@@ -219,6 +219,9 @@ class Imds:
             return answer.status, answer.read().decode(errors="replace")
         except (OSError, HTTPException) as error:
             raise Unknown(shorten(f"IMDS at {place} does not answer: {str(error) or type(error).__name__}")) from error
+        except ValueError as error:
+            # Of a token that no header can carry; the error would tell it.
+            raise Unknown(f"IMDS answers nonsense for {path}") from error
         finally:
             connection.close()
 
