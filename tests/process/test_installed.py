@@ -120,8 +120,6 @@ def test_a_library_that_is_damaged_is_as_one_that_is_gone(
     assert result.status == 5 and told(result), result
 
 
-
-
 def test_a_stop_without_the_library_succeeds_where_the_kernel_has_no_such_address(
     single_node: SingleNode, own: Installation
 ) -> None:
