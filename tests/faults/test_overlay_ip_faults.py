@@ -84,7 +84,7 @@ def test_imds_that_forgets_its_token_is_asked_for_another(single_node: SingleNod
 
 
 def test_imds_is_never_asked_through_a_proxy(single_node: SingleNode, act: Callable[..., Result]) -> None:
-    proxy = {name: "http://127.0.0.1:9" for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY")}
+    proxy = dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
     assert act("start", environ=proxy).status == 0
 
 

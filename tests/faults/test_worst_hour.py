@@ -198,8 +198,8 @@ def test_a_credential_process_that_fails_once_bans_no_node(overlay: OverlayIp) -
     script = directory / "process"
     script.write_text(
         f"#!/bin/sh\n[ -e {directory}/tried ] || {{ touch {directory}/tried; echo out of luck >&2; exit 1; }}\n"
-        f"""echo '{{"Version": 1, "AccessKeyId": "{keys['AccessKeyId']}", "SecretAccessKey": "{keys['SecretAccessKey']}","""
-        f""" "SessionToken": "{keys['Token']}", "Expiration": "{keys['Expiration']}"}}'\n"""
+        f"""echo '{{"Version": 1, "AccessKeyId": "{keys["AccessKeyId"]}", "SecretAccessKey": "{keys["SecretAccessKey"]}","""
+        f""" "SessionToken": "{keys["Token"]}", "Expiration": "{keys["Expiration"]}"}}'\n"""
     )
     script.chmod(0o755)
     result = assert_starts(
