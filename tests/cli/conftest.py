@@ -107,8 +107,8 @@ class Node:
         self.programs = directory / "bin"
         self.programs.mkdir()
         Path("/etc/default/pacemaker").write_text(f"AWS_CA_BUNDLE={lab.ca}\n")
-        # pcs takes the file of a configuration by an option alone.
-        self.write_program("pcs", '#!/bin/sh\nexec /usr/sbin/pcs -f "$CIB_file" "$@"\n')
+        # pcs takes the file of a configuration by an option alone; and the agents of the checkout are not installed.
+        self.write_program("pcs", '#!/bin/sh\nexec /usr/sbin/pcs -f "$CIB_file" "$@" --force\n')
         self.write_program("aws", '#!/bin/sh\nexec /usr/bin/aws "$@"\n')
 
     def write_program(self, name: str, text: str) -> None:

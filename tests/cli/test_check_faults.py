@@ -493,7 +493,8 @@ def cloud_netconfig_manages_the_link(node: Any) -> None:
 
 @fault("networkd", "KeepConfiguration=yes", status="warning")
 def networkd_removes_what_it_did_not_add(node: Any) -> None:
-    index = Path("/sys/class/net/ens5/ifindex").read_text().strip()
+    # /sys shows the machine's links, not the sandbox's.
+    index = subprocess.check_output(["ip", "-oneline", "link", "show", "ens5"], text=True).partition(":")[0]
     Path("/run/systemd/netif/links").mkdir(parents=True)
     Path("/etc/systemd/network").mkdir(parents=True, exist_ok=True)
     Path("/etc/systemd/network/10-ens5.network").write_text("[Match]\nName=ens5\n[Network]\nDHCP=yes\n")

@@ -36,7 +36,9 @@ class Operation:
 
 @dataclass(frozen=True)
 class Primitive:
-    """A resource. parents: the group and clone that it is in, the inner one first. meta: with its parents' and defaults."""
+    """A resource. parents: the group and clone that it is in, the inner one first. meta: with its parents' and
+    defaults. operations_id: of the element with its operations, where that has an id.
+    """
 
     id: str
     standard: str
@@ -46,6 +48,7 @@ class Primitive:
     meta: dict[str, str]
     operations: tuple[Operation, ...]
     parents: tuple[str, ...] = ()
+    operations_id: str = ""
 
     @property
     def spec(self) -> str:
@@ -218,6 +221,7 @@ def _primitive(
         meta,
         tuple(operations.values()),
         parents,
+        "" if (own := element.find("operations")) is None else own.get("id", ""),
     )
 
 

@@ -262,6 +262,7 @@ def update_operation(primitive: Primitive, name: str, timeout: float, interval: 
     if cluster_shell() != "pcs":
         id = operation.id if operation else f"{primitive.id}-{name}-{every:g}s"
         op = f'<op id="{id}" name="{name}" interval="{every:g}s" timeout="{timeout:g}s"/>'
-        xml = f'<primitive id="{primitive.id}"><operations id="{primitive.id}-operations">{op}</operations></primitive>'
+        named = f' id="{primitive.operations_id}"' if primitive.operations_id else ""
+        xml = f'<primitive id="{primitive.id}"><operations{named}>{op}</operations></primitive>'
         return f"cibadmin --modify --allow-create --scope resources --xml-text '{xml}'"
     return f"pcs resource update {primitive.id} op {name} interval={every:g}s timeout={timeout:g}s"
