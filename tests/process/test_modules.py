@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from process.installed import Installation
+from vpclab.hosts.installation import Installation
 from vpclab.hosts.single_node import PYTHON, SingleNode
 
 IP = "192.168.10.10"
