@@ -20,6 +20,7 @@ VENV = .venv
 TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
 PYTEST = $(abspath $(TOOLS))/python -m pytest
+BENCH = PYTHONPATH=$(abspath lib):$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python
 # Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
 	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
@@ -141,10 +142,11 @@ format: $(VENV)/ready ## rewrite the sources as `lint` wants them
 	$(IAM_POLICIES)
 
 .PHONY: bench
-bench: $(VENV)/ready ## measure against aws-vpc-move-ip and IPaddr2, in one run
-	tests/prerequisites.sh awscli curl
-	PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python tests/bench/actions.py
-	PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python tests/bench/outages.py
+bench: $(VENV)/ready ## measure beside aws-vpc-move-ip, IPaddr2 and floors, and write performance.md (AGAINST=REVISION, RUNS=15)
+	tests/prerequisites.sh awscli curl strace time
+	$(BENCH) tests/bench/actions.py $(if $(AGAINST),--against $(AGAINST)) --runs $(or $(RUNS),15) build/bench/actions.json
+	$(BENCH) tests/bench/outages.py build/bench/outages.json
+	PYTHONPATH=lib:tests $(TOOLS)/python tests/bench/page.py build/bench/actions.json build/bench/outages.json
 
 # --- packages ---------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from process.installed import Installation
+from vpclab.hosts.installation import Installation
 from vpclab.hosts.single_node import Result, SingleNode
 
 IP = "192.168.10.10"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from process.installed import Installation
+from vpclab.hosts.installation import Installation
 from vpclab.hosts.single_node import PYTHON, SingleNode
 
 IP = "192.168.10.10"

@@ -1,4 +1,4 @@
-"""The agents as `make install` leaves them, in a directory of their own."""
+"""The agents of a checkout as `make install` leaves them, in a directory of their own."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from vpclab.hosts.single_node import PYTHON
 
 
 class Installation:
-    """What `make install` made of this checkout. directory: a fresh one."""
+    """What `make install` makes. directory: a fresh one. checkout: this one, or another revision's."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, checkout: Path = CHECKOUT):
         self._agents = directory / "agents"
         self.library = directory / "lib"
         places = {"AGENTDIR": self._agents, "SITELIB": self.library, "MANDIR": directory, "DOCDIR": directory / "doc"}
         words = [f"{name}={path}" for name, path in places.items()]
-        subprocess.run(["make", "-C", CHECKOUT, "install", f"PYTHON={PYTHON}", *words], check=True, capture_output=True)
+        subprocess.run(["make", "-C", checkout, "install", f"PYTHON={PYTHON}", *words], check=True, capture_output=True)
 
     def agent(self, name: str) -> str:
         """The path of an agent."""
