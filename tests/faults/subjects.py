@@ -73,6 +73,7 @@ class Subject:
     @contextmanager
     def other_node(self) -> Iterator[None]:
         """This node is node2, which has just booted, for so long."""
+        self.power_on()
         node, here, eni, directory = self.node, self.node.instance_id, self.node.eni, self.node.directory
         node.instance_id, node.eni = node.hosts["node2"], node.primary_eni("node2")
         node.directory = directory / "node2"
@@ -86,6 +87,19 @@ class Subject:
             ip(f"link set {node.link} address {before}")
             node.instance_id, node.eni, node.directory = here, eni, directory
             node.ec2.on_change()
+
+    def power_on(self) -> None:
+        """Let node2 run, and let go of every ENI that it is to let go."""
+        self.node.ec2.stuck.clear()
+        node2 = self.node.hosts["node2"]
+        if self.power(node2) != "running":
+            self.operator.start_instances(InstanceIds=[node2])
+            wait(lambda: self.power(node2) == "running")
+
+    def power(self, instance_id: str) -> str:
+        """The state of an instance (running, stopped, ...)."""
+        found = self.operator.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+        return str(found["State"]["Name"])
 
     def bring_here(self) -> None:
         """Let the resource run here."""
@@ -257,18 +271,6 @@ class EniMove(Subject):
             self.operator.detach_network_interface(AttachmentId=attachment["AttachmentId"], Force=True)
         wait(lambda: not self._attachment())
 
-    def power_on(self) -> None:
-        """Let node2 run."""
-        node2 = self.node.hosts["node2"]
-        if self.power(node2) != "running":
-            self.operator.start_instances(InstanceIds=[node2])
-            wait(lambda: self.power(node2) == "running")
-
-    def power(self, instance_id: str) -> str:
-        """The state of an instance (running, stopped, ...)."""
-        found = self.operator.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
-        return str(found["State"]["Name"])
-
     def _attachment(self) -> dict[str, Any]:
         found = self.operator.describe_network_interfaces(NetworkInterfaceIds=[self.id])["NetworkInterfaces"][0]
         return dict(found.get("Attachment") or {})
@@ -281,7 +283,6 @@ class EniOfAStoppedHolder(EniMove):
     index = 2
 
     def reset(self) -> None:
-        self.node.ec2.stuck.discard(self.id)
         super().reset()
         node2 = self.node.hosts["node2"]
         self.operator.stop_instances(InstanceIds=[node2])

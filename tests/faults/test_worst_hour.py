@@ -328,3 +328,52 @@ def test_a_reload_names_a_table_that_the_definition_has_dropped(overlay: Overlay
     kept = " ".join(table for table in overlay.tables.values() if table != dropped)
     result = overlay.run("reload-agent", parameters={"routing_table": kept})
     assert result.status == 0 and dropped in result.stderr, result
+
+
+# --- the source/destination check -------------------------------------------------------------------------------------
+
+
+def test_a_source_destination_check_that_somebody_turns_on_fails_the_deep_monitor_and_a_restart_mends_it(
+    overlay: OverlayIp,
+) -> None:
+    overlay.prepare("monitor")
+    change = {"NetworkInterfaceId": overlay.node.eni, "SourceDestCheck": {"Value": True}}
+    overlay.operator.modify_network_interface_attribute(**change)
+    assert overlay.run("monitor").status == 0
+    result = overlay.run("monitor 10")
+    assert result.status == 1 and "source/destination check is on" in result.reason, result
+    disable = {"source_dest_check": "disable"}
+    assert overlay.run("start", parameters=disable).status == 0
+    assert overlay.run("monitor 10", parameters=disable).status == 0
+
+
+# --- places that are still taken --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parameters", [{"device_index": "1"}, {}], ids=["the index is taken", "the node is full"])
+def test_an_attach_waits_for_the_place_of_an_eni_that_is_leaving(eni: EniMove, parameters: dict[str, str]) -> None:
+    eni.reset()
+    node = eni.node
+    leaving = []
+    for index in (1,) if parameters else (1, 2):
+        other = eni.operator.create_network_interface(SubnetId=node.vpc.subnets["a"])["NetworkInterface"]
+        attached = eni.operator.attach_network_interface(
+            NetworkInterfaceId=other["NetworkInterfaceId"], InstanceId=node.instance_id, DeviceIndex=index
+        )
+        leaving.append(attached["AttachmentId"])
+    node.ec2.times.detach = 4
+    try:
+        eni.operator.detach_network_interface(AttachmentId=leaving[0])
+        assert_starts(eni, parameters=parameters, timeout=60)
+    finally:
+        node.ec2.times.detach = 0
+        for attachment in leaving[1:]:
+            eni.operator.detach_network_interface(AttachmentId=attachment, Force=True)
+        eni.reset()
+
+
+def test_a_right_to_detach_that_stays_missing_bans_the_node(eni: EniMove) -> None:
+    eni.reset()
+    with eni.node.ec2.faults.add("DetachNetworkInterface", effect=effects.Error("UnauthorizedOperation")):
+        result = eni.run("start", timeout=40)
+    assert result.status == 4 and "ec2:DetachNetworkInterface" in result.reason and result.seconds > 9, result
