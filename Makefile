@@ -33,7 +33,7 @@ export PATH := /usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 # --- use it -----------------------------------------------------------------------------------------------------------
 
