@@ -49,7 +49,7 @@ def test_a_node_that_can_make_no_process_stops_an_eni_of_which_it_has_no_record(
 def test_a_parent_that_ignores_its_children_fails_no_stop(subjects: dict[str, Subject], kind: str) -> None:
     subject = subjects[kind]
     subject.prepare("stop")
-    result = subject.run("stop", prefix=("sh", "-c", "trap '' CHLD; exec \"$0\" \"$@\""))
+    result = subject.run("stop", prefix=("sh", "-c", 'trap \'\' CHLD; exec "$0" "$@"'))
     assert not list(check_answer(result, {0}, [])) and subject.is_off(), result
 
 
@@ -80,7 +80,11 @@ def test_a_value_that_is_no_text_fails_no_stop(
 @pytest.mark.parametrize("kind", STOPPING)
 def test_a_password_of_a_proxy_is_told_nowhere(subjects: dict[str, Subject], kind: str) -> None:
     subject = subjects[kind]
-    for proxy in ("http://user:pa55word@127.0.0.1:9", "http://user:pa55word@nowhere.invalid:1", "ftp://user:pa55word@x"):
+    for proxy in (
+        "http://user:pa55word@127.0.0.1:9",
+        "http://user:pa55word@nowhere.invalid:1",
+        "ftp://user:pa55word@x",
+    ):
         subject.reset()
         result = subject.run("start", timeout=5, parameters={"proxy": proxy}, environ={"HA_debug": "1"})
         assert result.status in (1, 6) and "pa55word" not in result.stderr, result
