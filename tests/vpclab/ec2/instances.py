@@ -26,7 +26,7 @@ class InstanceCalls(BaseCalls, InstanceResponse):
         if ids and self.params.get("MaxResults"):
             raise ApiError(
                 "InvalidParameterCombination",
-                "The parameter instancesSet cannot be used with " "the parameter maxResults",
+                "The parameter instancesSet cannot be used with the parameter maxResults",
             )
         filters = self._filters_from_querystring()
         if ids:
@@ -109,7 +109,7 @@ class InstanceCalls(BaseCalls, InstanceResponse):
             if instance.state not in possible:
                 raise ApiError(
                     "IncorrectInstanceState",
-                    f"The instance '{instance.id}' is not in a state from which " f"it can be {done}.",
+                    f"The instance '{instance.id}' is not in a state from which it can be {done}.",
                 )
         changes = []
         for instance in instances:

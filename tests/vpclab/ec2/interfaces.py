@@ -77,8 +77,7 @@ class InterfaceCalls(BaseCalls, ElasticNetworkInterfaces):
         if len(wanted) != 1:
             raise ApiError(
                 "InvalidParameterCombination",
-                "Fields for exactly one attribute type must be specified, "
-                f"not {', '.join(sorted(wanted)) or 'none'}.",
+                f"Fields for exactly one attribute type must be specified, not {', '.join(sorted(wanted)) or 'none'}.",
             )
         if "Attachment" in wanted:
             self._modify_attachment(eni, self.params["Attachment"])
