@@ -51,7 +51,7 @@ def page(date: str) -> str:
         ".nh",
         ".ad l",
         ".SH NAME",
-        "ocf\\-aws \\- check, show and measure Pacemaker resources that move addresses on EC2",
+        "ocf\\-aws \\- check and show Pacemaker resources that move addresses on EC2",
         ".SH SYNOPSIS",
     ]
     for name, one in subparsers().items():

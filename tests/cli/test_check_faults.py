@@ -609,16 +609,9 @@ def fencing_is_off(node: Any) -> None:
     property_(node, "stonith-enabled", "false")
 
 
-def remove_fencing(node: Any) -> None:
-    node.removed = re.search(r'<primitive id="fence".*?</primitive>', node.cib.read_text(), re.DOTALL)[0]  # type: ignore[index]
-    node.edit_cib(node.removed, "")
-
-
-@fault(
-    "fencing", "ocf-aws example fencing", repair=lambda node: node.edit_cib("<resources>", f"<resources>{node.removed}")
-)
+@fault("fencing", "pcs stonith create fence fence_aws region=eu-central-1", repair=lambda node: node.create_cluster())
 def there_is_no_fencing_device(node: Any) -> None:
-    remove_fencing(node)
+    node.shell("cibadmin --delete --scope resources --xml-text '<primitive id=\"fence\"/>'")
 
 
 @fault("fencing-map", "--set-parameter pcmk_host_map")

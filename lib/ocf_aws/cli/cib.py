@@ -228,11 +228,18 @@ def _primitive(
 def _nvpairs(element: ElementTree.Element | None, kind: str) -> dict[str, str]:
     """Names and values of the sets of that kind, but of those that hold by a rule alone; the first set's value counts."""
     found: dict[str, str] = {}
-    for each in [] if element is None else element.findall(kind):
+    sets = [] if element is None else element.findall(kind)
+    for each in sorted(sets, key=_score, reverse=True):
         if each.find("rule") is None:
             for pair in each.iterfind("nvpair"):
                 found.setdefault(pair.get("name", ""), pair.get("value", ""))
     return found
+
+
+def _score(element: ElementTree.Element) -> int:
+    """The score of a set, by which sets come first."""
+    text = element.get("score", "0")
+    return 1_000_000 if text.lstrip("+").upper() == "INFINITY" else int(text) if text.lstrip("+-").isdecimal() else 0
 
 
 def _colocations(configuration: ElementTree.Element) -> Iterator[tuple[str, str]]:
@@ -304,6 +311,14 @@ def query_status() -> ClusterStatus:
         dc is not None and dc.get("with_quorum") == "true",
         resources,
     )
+
+
+def is_managed(primitive: Primitive, cib: Cib) -> bool:
+    """Whether the cluster is in charge of a resource: neither it nor the whole cluster is in maintenance."""
+    words = ("false", "off", "no", "0")
+    in_maintenance = (cib.properties.get("maintenance-mode", "false"), primitive.meta.get("maintenance", "false"))
+    is_unmanaged = primitive.meta.get("is-managed", "true").lower() in words
+    return not is_unmanaged and all(each.lower() in words for each in in_maintenance)
 
 
 def cluster_shell() -> str:

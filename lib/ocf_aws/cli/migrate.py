@@ -62,8 +62,10 @@ class Migration:
         self.primitive = primitive
         self.before = before
         self.after = after
-        self.nodes = active_nodes(primitive.id)
         self.marker = f"{primitive.id}-ocf-aws-migrate"
+        self.is_under_way, kept = self._read_marker()
+        # Between a refresh and the new agent's look, Pacemaker has it active nowhere.
+        self.nodes = kept or active_nodes(primitive.id)
 
     @property
     def backup(self) -> Path:
@@ -80,6 +82,7 @@ class Migration:
 
     def _hold(self) -> tuple[str, ...]:
         pair = f'<nvpair id="{self.marker}-maintenance" name="maintenance" value="true"/>'
+        pair += f'<nvpair id="{self.marker}-nodes" name="ocf-aws-nodes" value="{" ".join(self.nodes)}"/>'
         # Sets with a higher score come first ("Rules", Pacemaker Explained).
         held = f'<meta_attributes id="{self.marker}" score="1000000">{pair}</meta_attributes>'
         return self._modify(f'<primitive id="{self.primitive.id}">{held}</primitive>')
@@ -143,6 +146,14 @@ class Migration:
         found = cluster.run("cibadmin", "--query", "--xpath", f"//primitive[@id='{self.primitive.id}']")
         return ElementTree.fromstring(found)
 
+    def _read_marker(self) -> tuple[bool, tuple[str, ...]]:
+        """Whether a migration has begun and not ended, and the nodes that had the resource active then."""
+        marker = self._element().find(f"meta_attributes[@id='{self.marker}']")
+        if marker is None:
+            return False, ()
+        pair = marker.find("nvpair[@name='ocf-aws-nodes']")
+        return True, tuple((pair.get("value", "") if pair is not None else "").split())
+
     def _save_backup(self) -> None:
         """Keep the definition as it was before the first change; a run that goes on keeps what the first one saved."""
         element = self._element()
@@ -190,15 +201,16 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     if arguments.revert:
         before, after = after, before
     migration = Migration(primitive, before, after)
-    is_held = migration._element().find(f"meta_attributes[@id='{migration.marker}']") is not None
     output.line(
         output.colour(f"{primitive.id}: {primitive.spec}, active on {' '.join(migration.nodes) or 'no node'}", "bold")
     )
-    if (primitive.provider, primitive.type) == (after.provider, after.name) and not is_held:
+    if (primitive.provider, primitive.type) == (after.provider, after.name) and not migration.is_under_way:
         output.line(f"ok       it is of type {after} already")
         output.results([{"resource": primitive.id, "type": str(after), "applied": False, "steps": []}])
         return OK
-    if not arguments.revert and not _is_ready(primitive, cib, output, arguments.force):
+    if migration.is_under_way:
+        output.line("note     a migration has begun and not ended: it goes on")
+    elif not arguments.revert and not _is_ready(primitive, cib, output, arguments.force):
         output.results([{"resource": primitive.id, "type": primitive.spec, "applied": False, "steps": []}])
         return FOUND
     steps = list(migration.steps())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import wraps
 
-from ocf_aws.cli.cib import DEFAULT_TIMEOUT, Cib, Primitive, cluster_shell, seconds
+from ocf_aws.cli.cib import DEFAULT_TIMEOUT, Cib, Primitive, cluster_shell, run, seconds
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, Verdict, failed, not_applicable, passed, warning
 from ocf_aws.ip import IpAddress
-from ocf_aws.ocf.errors import SETTLE_SECONDS
+from ocf_aws.ocf.errors import SETTLE_SECONDS, Unknown
 
 CHECKS = Checks()
 
@@ -159,11 +159,23 @@ def check_fencing(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
             "crm_attribute --type crm_config --name stonith-enabled --update true",
         )
     if not cib.fencing_devices:
-        return failed(
-            "no fencing device is configured",
-            f"ocf-aws example fencing --with {'pcs' if cluster_shell() == 'pcs' else 'crm'}",
-        )
+        return failed("no fencing device is configured", _create_fencing(facts, cib))
     return passed(", ".join(f"{each.id} ({each.type})" for each in cib.fencing_devices))
+
+
+def _create_fencing(facts: Facts, cib: Cib) -> str:
+    ids = {name: peer.id for name, peer in (facts.get("peers") or {}).items() if peer}
+    ids[facts["cluster"].local] = facts.get("instance_id") or "INSTANCE"
+    hosts = ";".join(f"{name}:{ids.get(name, 'INSTANCE')}" for name in cib.nodes)
+    options = f'region={facts.get("region") or "REGION"} pcmk_host_map="{hosts}"'
+    try:
+        # Without it EC2 waits for a shutdown of a system that may hang; older versions do not know it.
+        options += " skip_os_shutdown=true" * ("skip_os_shutdown" in run("fence_aws", "-o", "metadata"))
+    except Unknown:
+        pass
+    if cluster_shell() == "crm":
+        return f"crm configure primitive fence stonith:fence_aws params {options}"
+    return f"pcs stonith create fence fence_aws {options}"
 
 
 @CHECKS.add("fencing-map")

@@ -8,6 +8,7 @@ from shutil import which
 
 from ocf_aws.aws import vpc
 from ocf_aws.aws.route_tables import Route
+from ocf_aws.cli.cib import is_managed
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, unknown, warning
 from ocf_aws.ip import IpAddress
@@ -93,14 +94,21 @@ def check_placed(facts: Facts) -> Finding:
         return failed(
             f"{facts.p.ip} is on {name}, not on {facts['link'].name}", f"ip address del {facts.p.ip.network} dev {name}"
         )
-    cluster = facts.get("cluster")
-    status = cluster.resources.get(facts.definition.name) if cluster else None
-    if status and cluster and cluster.local not in status.nodes and facts.definition.primitive:
+    if _is_strange(facts):
         return failed(
             f"{facts.p.ip} is on {name}, and the cluster has it stopped here: somebody else added it",
             f"ip address del {facts.p.ip.network} dev {name}",
         )
     return passed(f"on {name}")
+
+
+def _is_strange(facts: Facts) -> bool:
+    """Whether the cluster is in charge of the address, and knows nothing of its being here."""
+    primitive, cluster, cib = facts.definition.primitive, facts.get("cluster"), facts.definition.cib
+    if primitive is None or cluster is None or cib is None or not is_managed(primitive, cib):
+        return False
+    status = cluster.resources.get(primitive.id)
+    return bool(status and cluster.local not in status.nodes)
 
 
 @CHECKS.add("ip-answers")
