@@ -19,7 +19,7 @@ from vpclab.ec2.identity import NODE_ROLE
 from vpclab.hosts.single_node import Result
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
-_TIMEOUTS = {"for ever": 14, "for 30 s": 60}
+_TIMEOUTS = {"for ever": 20, "for 30 s": 60}
 _TIMEOUT = 30
 """Seconds for an action whose fault passes; a loaded machine needs some of them."""
 

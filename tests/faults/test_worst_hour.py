@@ -377,3 +377,16 @@ def test_a_right_to_detach_that_stays_missing_bans_the_node(eni: EniMove) -> Non
     with eni.node.ec2.faults.add("DetachNetworkInterface", effect=effects.Error("UnauthorizedOperation")):
         result = eni.run("start", timeout=40)
     assert result.status == 4 and "ec2:DetachNetworkInterface" in result.reason and result.seconds > 9, result
+
+
+# --- force ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "UnauthorizedOperation", "IncorrectState"])
+def test_a_detach_by_force_that_fails_for_some_seconds_is_tried_again(subjects: dict[str, Subject], code: str) -> None:
+    subject = subjects["an ENI of a stopped holder"]
+    subject.reset()
+    error = effects.Error(code)
+    subject.node.ec2.faults.add("DetachNetworkInterface", where={"Force": True}, effect=error, seconds=3)
+    result = assert_starts(subject, timeout=40)
+    assert "by force" in result.stderr
