@@ -127,6 +127,9 @@ def test_it_refuses_where_check_fails_unless_told(lab: Lab, watch: Watch) -> Non
         )
     assert "Refused" in told and "--no-source-dest-check" in told
     assert type_of(lab, name) == OLD
+    # What EC2 dropped meanwhile is no other test's outage.
+    back = watch.wait_until_answers(RESOURCES["crm"][1], "node1", 30)
+    wait_until(lambda: watch.record.end > back + 1, 30, lambda: "no report of the client")
 
 
 def test_where_the_new_agent_is_missing_it_goes_back(lab: Lab, watch: Watch) -> None:

@@ -62,6 +62,14 @@ SUBCOMMANDS = (
         " fails, it goes back. A run that was interrupted is repeated, and goes on. It refuses where ocf-aws check fails.",
         "ocf-aws migrate rsc_ip --apply",
     ),
+    Subcommand(
+        "example",
+        "print a configuration, filled in from this cluster and VPC",
+        "Prints a complete configuration for a two-node cluster, for pcs or crm, with the names, ids and route tables of this"
+        " cluster and VPC filled in. What is not known here stands as a word between two @, and the exit status is 3; --set"
+        " gives it. Without NAME it lists the examples.",
+        "ocf-aws example postgresql --with pcs --set OVERLAY_IP=172.16.52.1",
+    ),
 )
 
 
@@ -131,4 +139,13 @@ def _migrate(one: argparse.ArgumentParser) -> None:
     one.add_argument("--force", action="store_true", help="also where ocf-aws check fails")
 
 
-_OPTIONS = {"check": _check, "status": _status, "policy": _policy, "migrate": _migrate}
+def _example(one: argparse.ArgumentParser) -> None:
+    one.add_argument("name", nargs="?", metavar="NAME", help="name of the example")
+    one.add_argument("--list", action="store_true", help="list the examples")
+    one.add_argument("--with", dest="shell", choices=("pcs", "crm"), help="default: what is installed")
+    one.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a value for a word between two @"
+    )
+
+
+_OPTIONS = {"check": _check, "status": _status, "policy": _policy, "migrate": _migrate, "example": _example}

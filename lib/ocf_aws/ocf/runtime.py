@@ -195,6 +195,8 @@ def _report(context: Context, failure: Failure) -> None:
         context.log.to_terminal(str(failure))
         return
     context.log.error(f"{context.action}: {failure.full_text}")
+    if context.action in ("start", "validate-all"):
+        context.log.info(f"what else is missing on this node: ocf-aws check {context.resource}")
     context.log.exit_reason(str(failure))
 
 
