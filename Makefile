@@ -41,7 +41,8 @@ install: ## install agents, library, man pages and documents (DESTDIR and PYTHON
 		install -D -m 0644 "$$file" "$(DESTDIR)$(SITELIB)/$$file" || exit 1; done
 	for agent in $(AGENTS); do \
 		name=$${agent##*/}; module=$$(echo $$name | tr - _); launcher=$(DESTDIR)$(AGENTDIR)/$$name; \
-		install -m 0644 $$agent $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
+		sed '1s/.*//' $$agent > $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
+		chmod 0644 $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
 		sed "1s,/usr/bin/python3,$(PYTHON),; s,LIBRARY,$(SITELIB),; s,agent_module,$$module," packaging/launcher.py > $$launcher && \
 		chmod 0755 $$launcher || exit 1; done
 	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(SITELIB)/ocf_aws
