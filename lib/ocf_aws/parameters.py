@@ -10,6 +10,32 @@ LABEL_LENGTH = 15
 """Characters that the kernel keeps of an address's label, the link's name included (IFNAMSIZ less the final zero)."""
 
 
+_LINK_NAME_LENGTH = 127
+"""Characters of an alternative name of a link (ALTIFNAMSIZ less the final zero)."""
+
+_ACCOUNT_LENGTH = 12
+_HOST_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.-:"
+
+
+def _is_word(text: str) -> bool:
+    """Whether it is plain text without blanks."""
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def link_name(text: str) -> str:
+    """What can be the name of a link (dev_valid_name() in Linux). Raises ValueError."""
+    if len(text) > _LINK_NAME_LENGTH or not text.isprintable() or any(c.isspace() or c == "/" for c in text):
+        raise ValueError(f"'{text}' cannot be the name of an interface")
+    return text
+
+
+def profile_name(text: str) -> str:
+    """What can be the name of a profile in ~/.aws/config. Raises ValueError."""
+    if not text.isprintable():
+        raise ValueError(f"'{text}' cannot be the name of a profile")
+    return text
+
+
 def label(text: str) -> str:
     """What follows the name of a link and a colon in a label. Raises ValueError."""
     if len(text) > LABEL_LENGTH - 2 or not text.isprintable() or not text.isascii() or " " in text:
@@ -27,9 +53,19 @@ def positive_seconds(text: str) -> int:
 
 def url(text: str) -> str:
     """The URL of an HTTP server. Raises ValueError that shows no password."""
-    scheme, separator, host = text.partition("://")
-    if scheme not in ("http", "https") or not separator or not host.strip("/") or not text.isprintable() or " " in text:
-        raise ValueError(f"'{without_password(text)}' is not a URL (http://... or https://...)")
+    from urllib.parse import urlsplit
+
+    wrong = ValueError(f"'{without_password(text)}' is not a URL (http://... or https://...)")
+    if not _is_word(text):
+        raise wrong
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise wrong from None
+    # As botocore has it (botocore.utils.is_valid_endpoint_url); a port of None is the scheme's own.
+    if parts.scheme not in ("http", "https") or port == 0 or not host.strip(".") or host.strip(_HOST_CHARACTERS):
+        raise wrong
     return text
 
 
@@ -55,7 +91,9 @@ def region(text: str) -> str:
 def role_arn(text: str) -> str:
     """The ARN of an IAM role, in any partition. Raises ValueError."""
     parts = text.split(":")
-    if len(parts) != 6 or parts[0] != "arn" or parts[2] != "iam" or not parts[5].startswith("role/"):
+    account = parts[4] if len(parts) == 6 and _is_word(text) else ""
+    is_role = parts[0] == "arn" and parts[2:4] == ["iam", ""] and parts[-1].startswith("role/") and parts[-1] != "role/"
+    if not (account.isdigit() and len(account) == _ACCOUNT_LENGTH) or not is_role:
         raise ValueError(f"'{text}' is not the ARN of an IAM role (arn:aws:iam::ACCOUNT:role/NAME)")
     return text
 
@@ -152,6 +190,7 @@ AWS_ACCESS = (
         "Profile with AWS credentials",
         "Profile in root's ~/.aws/credentials or ~/.aws/config that gives the credentials. Default: boto3's own chain, which ends"
         ' with the role of the instance. The profile "default" need not exist.',
+        parse=profile_name,
         reloadable=True,
     ),
     Parameter(

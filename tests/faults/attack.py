@@ -153,7 +153,10 @@ def trouble(subject: Subject, case: Case) -> Iterator[None]:
     lasting = FromNowOn(service.server, fault.connections, seconds) if fault.connections else None
     times = 1 if lasting or not seconds else None
     added = service.faults.add(
-        name, effect=lasting or effect, times=times, seconds=None if lasting or seconds == float("inf") else seconds or None
+        name,
+        effect=lasting or effect,
+        times=times,
+        seconds=None if lasting or seconds == float("inf") else seconds or None,
     )
     try:
         yield

@@ -189,11 +189,10 @@ class Attachment:
         try:
             return is_running(self._ec2, str(self.eni.holder)) is False
         except (AccessDenied, NoCredentials, Rejected, Unknown) as error:
-            self._log.warning(
-                f"not known whether {self.eni.holder} runs, so {self.eni.id} is not detached by force: {error.full_text}"
+            self._log.repeated(
+                f"holder {type(error).__name__}",
+                f"not known whether {self.eni.holder} runs, so {self.eni.id} is not detached by force: {error.full_text}",
             )
-            if isinstance(error, AccessDenied):
-                self._holder_checked = float("inf")
             return False
 
     def _attach(self) -> str:

@@ -99,10 +99,11 @@ def prepare(context: Context, *facts: Callable[[Imds], object]) -> Imds:
     return imds
 
 
-def open_ec2(context: Context, imds: Imds, role: str | None = None) -> Client:
+def open_ec2(context: Context, imds: Imds, role: str | None = None, *, is_whole: bool = False) -> Client:
     """EC2, by the parameters of the resource.
 
-    role: ARN of the role whose rights it is to have, by one AssumeRole; None: those of this node. Raises Failure.
+    role: ARN of the role whose rights it is to have, by one AssumeRole; None: those of this node.
+    is_whole: with all of EC2's operations, not the agents' alone, which takes longer to load. Raises Failure.
     """
     p = context.parameters
     if (p.endpoint_url or "").startswith("http:") and not context.is_recurring:
@@ -111,7 +112,7 @@ def open_ec2(context: Context, imds: Imds, role: str | None = None) -> Client:
 
     def connect(service: str, credentials: dict[str, str] | None = None) -> Any:
         deadline = context.deadline.within(p.api_timeout)
-        return make_client(service, access, imds, deadline, credentials)
+        return make_client(service, access, imds, deadline, credentials, is_whole=is_whole)
 
     def connect_with_role() -> Any:
         sts = Client(lambda: connect("sts"), context.deadline, p.api_timeout, context.log)

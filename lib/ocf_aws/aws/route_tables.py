@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from threading import Event
 
-from ocf_aws.aws.errors import AccessDenied, NotFound, Rejected
+from ocf_aws.aws.errors import AccessDenied, Conflict, NotFound, Rejected
 from ocf_aws.ip import IpAddress
 from ocf_aws.ocf.errors import SETTLE_SECONDS, Failure, HardError, Unknown, combine, shorten
 from ocf_aws.record import Record
@@ -108,23 +108,25 @@ def describe_routes(ec2: Client, selector: RouteTableSelector, ip: IpAddress, vp
         questions.append({"route-table-id": list(selector.ids)})
     for key, value in selector.tags:
         questions.append({f"tag:{key}": [value], "vpc-id": [vpc_id] if vpc_id else []})
-    answers = results(*(partial(_describe_tables, ec2, question) for question in questions))
+    answers = results(*(partial(describe_tables, ec2, question) for question in questions))
     routes = {table_id: Route(table_id, None, None) for table_id in selector.ids}
     for table in [table for answer in answers for table in answer]:
         table_id = table["RouteTableId"]
-        routes[table_id] = Route(table_id, table["VpcId"], _find_entry(table, ip))
+        routes[table_id] = Route(table_id, table["VpcId"], find_entry(table, ip))
     for (key, value), answer in zip(reversed(selector.tags), reversed(answers)):
         if not answer:
             raise NotFound(f"correct parameter 'routing_table': no route table of {vpc_id} has the tag {key}={value}")
     return list(routes.values())
 
 
-def _describe_tables(ec2: Client, question: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+def describe_tables(ec2: Client, question: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """The route tables that filters select, in EC2's words; a filter without values is left out. Raises as Client.call."""
     filters = [{"Name": name, "Values": values} for name, values in question.items() if values]
     return ec2.paginate("describe_route_tables", "RouteTables", Filters=filters)
 
 
-def _find_entry(table: Mapping[str, Any], ip: IpAddress) -> dict[str, Any] | None:
+def find_entry(table: Mapping[str, Any], ip: IpAddress) -> dict[str, Any] | None:
+    """The entry of a table for exactly this address, in EC2's words; None without one."""
     entries: list[dict[str, Any]] = table.get("Routes") or []
     for entry in entries:
         block = entry.get("DestinationIpv6CidrBlock" if ip.is_ipv6 else "DestinationCidrBlock")
@@ -161,8 +163,8 @@ class RouteUpdate:
         Raises as Client.call.
         """
         selected = {route.table_id for route in self.describe()}
-        tables = _describe_tables(self._ec2, {"vpc-id": [self.target.vpc_id] if self.target.vpc_id else []})
-        routes = [Route(table["RouteTableId"], table["VpcId"], _find_entry(table, self._ip)) for table in tables]
+        tables = describe_tables(self._ec2, {"vpc-id": [self.target.vpc_id] if self.target.vpc_id else []})
+        routes = [Route(table["RouteTableId"], table["VpcId"], find_entry(table, self._ip)) for table in tables]
         return [route for route in routes if route.names(self.target) and route.table_id not in selected]
 
     def apply(self, routes: list[Route], deadline: Deadline) -> None:
@@ -220,7 +222,7 @@ class RouteUpdate:
     def _read_back(self, read: Callable[[], list[Route]], routes: list[Route]) -> list[Route]:
         try:
             return read()
-        except (Unknown, AccessDenied) as error:
+        except Failure as error:
             if self._failures:
                 raise
             # EC2 has accepted every write: a start that fails would take the service away again.
@@ -246,7 +248,7 @@ class RouteUpdate:
         if not route.is_visible:
             raise NotFound(str(problem))
         if route.is_managed:
-            raise HardError(str(problem))
+            raise Conflict(str(problem))
         if route.entry is not None:
             self._replace(route.table_id, **more)
         else:
@@ -269,7 +271,7 @@ class RouteUpdate:
 
     def _create(self, table_id: str, **more: Any) -> None:
         if not self._may_create:
-            raise HardError("has no route for it, and create_route=false: create it once")
+            raise Conflict("has no route for it, and create_route=false: create it once")
         try:
             self._call("create_route", table_id, NetworkInterfaceId=self.target.eni_id, **more)
         except Rejected as error:
@@ -314,12 +316,16 @@ class RouteUpdate:
 
         Raises a Failure that names each table where not.
         """
+        if failed := self.dry_run_failures(routes, is_deleting):
+            raise combine(failed)
+
+    def dry_run_failures(self, routes: list[Route], is_deleting: bool) -> list[tuple[str, Failure]]:
+        """As dry_run, but returns why not, each with the id of its table."""
         failed = self._failed(routes, partial(self._write_one, DryRun=True))
         if is_deleting:
             present = [route for route in routes if route.entry is not None]
             failed += self._failed(present, partial(self._delete, DryRun=True))
-        if failed:
-            raise combine(failed)
+        return failed
 
 
 def _says_no_route(error: Rejected) -> bool:

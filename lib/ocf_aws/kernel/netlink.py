@@ -6,18 +6,20 @@ Layouts: rtnetlink(7) and linux/rtnetlink.h.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
 # `socket` adds to this built-in part a class and enumerations that take 6 ms to load.
 from _socket import AF_NETLINK, AF_UNSPEC, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW, socket
 from struct import pack, unpack_from
+from time import sleep
 
 from ocf_aws.ocf.errors import NotInstalled, SoftError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
 RTM_NEWLINK = 16
@@ -49,6 +51,16 @@ _NLA_TYPE_MASK = 0x3FFF
 _DUMP_ATTEMPTS = 5
 _ANSWER_SECONDS = 5.0
 
+# What the kernel says in passing, being short of memory: netlink(7), "BUGS".
+_PASSING = frozenset((errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN, errno.EINTR))
+_PAUSES = (0.02, 0.1, 0.3, 0.6)
+
+
+class KernelUnavailable(SoftError):
+    """The kernel does not answer now; a start asks again."""
+
+    certain_after = float("inf")
+
 
 def split_attributes(payload: bytes) -> Iterator[tuple[int, bytes]]:
     """The attributes in `payload`: type and value of each, in their order."""
@@ -70,17 +82,30 @@ def dump(request: int, family: int = AF_UNSPEC) -> list[tuple[bytes, dict[int, b
     """All objects of a kind: for each its fixed header and its attributes by their type.
 
     request: one of the RTM_GET* above. family: AF_INET, AF_INET6 or AF_UNSPEC for all.
-    Raises SoftError when the kernel does not answer.
+    Raises KernelUnavailable when the kernel does not answer.
     """
     try:
         for _ in range(_DUMP_ATTEMPTS):
             # The table changed under the dump: parts of it may be missing (NLM_F_DUMP_INTR), so read it again.
-            objects, is_interrupted = _dump_once(request, family)
+            objects: list[tuple[bytes, dict[int, bytes]]]
+            objects, is_interrupted = _insist(lambda: _dump_once(request, family))
             if not is_interrupted:
                 return objects
     except OSError as error:
-        raise SoftError(f"the kernel does not answer by netlink: {error}") from error
-    raise SoftError("the kernel's tables change faster than they can be read")
+        raise KernelUnavailable(f"the kernel does not answer by netlink: {error}") from error
+    raise KernelUnavailable("the kernel's tables change faster than they can be read")
+
+
+def _insist(ask: Callable[[], Any]) -> Any:
+    """What `ask` returns, asked again while the kernel refuses in passing. Raises OSError."""
+    for pause in _PAUSES:
+        try:
+            return ask()
+        except OSError as error:
+            if error.errno not in _PASSING:
+                raise
+        sleep(pause)
+    return ask()
 
 
 def _dump_once(request: int, family: int) -> tuple[list[tuple[bytes, dict[int, bytes]]], bool]:
@@ -152,13 +177,24 @@ class Rtnl:
         Returns whether anything was changed. Raises SoftError with the kernel's words.
         """
         try:
-            self._connection.send(request, _NLM_F_ACK | flags, body)
-            next(self._connection.answers())
+            _insist(lambda: self._request_once(request, _NLM_F_ACK | flags, body))
         except OSError as error:
             if error.errno in tolerate:
                 return False
-            raise SoftError(f"cannot {what}: {error.strerror or error}") from error
+            is_passing = error.errno in _PASSING or isinstance(error, TimeoutError)
+            kind = KernelUnavailable if is_passing else SoftError
+            raise kind(f"cannot {what}: {error.strerror or error}") from error
         return True
+
+    def _request_once(self, request: int, flags: int, body: bytes) -> None:
+        try:
+            self._connection.send(request, flags, body)
+            next(self._connection.answers())
+        except OSError:
+            # A late answer must not be taken for that to the next request.
+            self._connection.__exit__()
+            self._connection = _Connection()
+            raise
 
 
 def encode(message: str, header: Mapping[str, int], attributes: list[tuple[str, Any]]) -> bytes:

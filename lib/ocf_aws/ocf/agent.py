@@ -21,6 +21,9 @@ PREFIX = "OCF_RESKEY_"
 # Set by Pacemaker (CRM_meta_*, crm_feature_set) and by crmsh's `resource trace` (trace_*), never by the definition.
 FOREIGN = ("CRM_meta_", "crm_", "trace_", "OCF_CHECK_LEVEL")
 
+_VALUE_LENGTH = 40
+_INTEGER_LENGTH = 20
+
 TRUE = frozenset("true yes on 1 y".split())
 FALSE = frozenset("false no off 0 n".split())
 
@@ -35,10 +38,21 @@ def boolean(text: str) -> bool:
 
 def integer(text: str) -> int:
     """The whole number in `text`. Raises ValueError."""
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"'{text}' is not a whole number") from None
+    # int() takes underscores, the digits of all scripts, and thousands of them.
+    if text.isascii() and "_" not in text and len(text) <= _INTEGER_LENGTH:
+        try:
+            return int(text)
+        except ValueError:
+            pass
+    raise ValueError(f"'{text}' is not a whole number")
+
+
+def _brief(reason: str, text: str) -> str:
+    """What is wrong with a value, told with no more of the value than leaves room for that."""
+    # Escaped before it is cut: an exit reason is ASCII.
+    reason, text = (each.encode("ascii", "backslashreplace").decode() for each in (reason, text))
+    words = reason.replace(text, shorten(text, _VALUE_LENGTH)).split() if text else [reason]
+    return " ".join(f"{word[:_VALUE_LENGTH]}...'" if len(word) > _VALUE_LENGTH + 5 else word for word in words)
 
 
 class Parameter:
@@ -195,7 +209,7 @@ class Agent:
             elif parameter.required:
                 values.wrong[target] = f"parameter '{parameter.name}' is required"
         except ValueError as error:
-            values.wrong[target] = f"parameter '{parameter.name}': {error}"
+            values.wrong[target] = f"parameter '{parameter.name}': {_brief(str(error), text or '')}"
         if value is None and parameter.default is not None:
             value = parameter.parse(parameter.default)
         setattr(values, target, value)

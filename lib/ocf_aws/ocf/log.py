@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from time import monotonic
 
+from ocf_aws.ocf.errors import shorten
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +21,12 @@ REPEAT_SECONDS = 10.0
 
 
 def one_line(text: str) -> str:
-    """`text` without line breaks: Pacemaker cuts an exit reason at the first one."""
-    return " ".join(str(text).split())
+    """`text` without line breaks, and with escapes for what a terminal would obey and syslog cannot take.
+
+    Pacemaker cuts an exit reason at the first line break. Bytes of the environment that are no UTF-8 are no text either.
+    """
+    line = " ".join(str(text).split())
+    return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 class Log:
@@ -72,9 +78,10 @@ class Log:
             print(f"{self._name}: {one_line(text)}", file=self._stderr, flush=True)
 
     def exit_reason(self, text: str) -> None:
-        """The line that `crm_mon` and `pcs status` show beside a failed action."""
+        """The line that `crm_mon` and `pcs status` show beside a failed action, in ASCII: Pacemaker cuts it between bytes."""
         prefix = self._environ.get("OCF_EXIT_REASON_PREFIX", "ocf-exit-reason:")
-        print(f"{prefix}{one_line(text)}", file=self._stderr, flush=True)
+        reason = one_line(text).encode("ascii", "backslashreplace").decode()
+        print(f"{prefix}{shorten(reason)}", file=self._stderr, flush=True)
 
     def _write(self, level: str, text: str) -> None:
         line = f"{level}: {one_line(text)}"

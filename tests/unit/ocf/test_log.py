@@ -82,3 +82,13 @@ def test_syslog_gets_the_facility_that_pacemaker_names(monkeypatch: pytest.Monke
     monkeypatch.setattr(syslog, "syslog", lambda *arguments: said.append(arguments))
     Log("a", "r", {"HA_LOGFACILITY": "local3"}, io.StringIO()).error("hello")
     assert said == [("a(r)", syslog.LOG_PID, syslog.LOG_LOCAL3), (syslog.LOG_ERR, "ERROR: hello")]
+
+
+def test_what_is_no_text_or_would_be_obeyed_by_a_terminal_is_escaped(tmp_path: Path) -> None:
+    stderr, path = io.StringIO(), tmp_path / "log"
+    log = Log("a", "r", {"HA_LOGFILE": str(path), "HA_LOGFACILITY": "local7"}, stderr)
+    log.error("\udcff\x1b[31m\u202e grün")
+    log.exit_reason("\udcff\x1b[31m\u202e grün " + "ü" * 127)
+    assert path.read_text(encoding="utf-8").endswith("ERROR: \\udcff\\x1b[31m\\u202e grün\n")
+    reason = stderr.getvalue().partition("ocf-exit-reason:")[2].rstrip("\n")
+    assert reason.startswith("\\udcff\\x1b[31m\\u202e gr\\xfcn") and reason.isascii() and len(reason) <= 127

@@ -50,7 +50,7 @@ class SingleNode:
 
     ec2, imds: the emulated services, at their real names and addresses. vpc: ids by the names of the plan.
     hosts: instance ids by name. link: name of the link of the primary ENI. eni: its id. directory: for files of a test.
-    ca: file with the certificate of the authority that certified them.
+    authority: what certified them. ca: file with its certificate.
     """
 
     def __init__(self, directory: Path, plan: Plan = DEFAULT):
@@ -65,18 +65,18 @@ class SingleNode:
         self._plan = plan
 
     def __enter__(self) -> SingleNode:
-        authority = Authority(self._plan.region)
+        self.authority = Authority(self._plan.region)
         self.ca = self.directory / "ca.pem"
-        self.ca.write_text(authority.pem)
+        self.ca.write_text(self.authority.pem)
         hosts = self.directory / "hosts"
-        hosts.write_text("127.0.0.1 localhost " + " ".join(authority.names) + "\n")
+        hosts.write_text("127.0.0.1 localhost " + " ".join(self.authority.names) + "\n")
         _run("mount", "--bind", str(hosts), "/etc/hosts")
         _run("ip", "address", "add", "169.254.169.254/32", "dev", "lo")
         mac = self.describe_eni(self.eni)["MacAddress"]
         _run("ip", "link", "add", self.link, "address", mac, "type", "veth", "peer", "name", "wire")
         _run("ip", "link", "set", "wire", "up")
         _run("ip", "link", "set", self.link, "up")
-        self.ec2.listen(socket.create_server(("127.0.0.1", 443)), authority.context())
+        self.ec2.listen(socket.create_server(("127.0.0.1", 443)), self.authority.context())
         self.imds.listen(socket.create_server(("169.254.169.254", 80)))
         return self
 
