@@ -49,7 +49,8 @@ install: service-models ## install agents, command, library, man pages and docum
 		install -D -m 0644 "$$file" "$(DESTDIR)$(SITELIB)/$$file" || exit 1; done
 	for agent in $(AGENTS); do \
 		name=$${agent##*/}; module=$$(echo $$name | tr - _); launcher=$(DESTDIR)$(AGENTDIR)/$$name; \
-		install -m 0644 $$agent $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
+		sed '1s/.*//' $$agent > $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
+		chmod 0644 $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
 		sed "1s,/usr/bin/python3,$(PYTHON),; s,LIBRARY,$(SITELIB),; s,agent_module,$$module," packaging/launcher.py > $$launcher && \
 		chmod 0755 $$launcher || exit 1; done
 	sed '1s,^#!/usr/bin/python3,#!$(PYTHON),' packaging/bin/ocf-aws > $(DESTDIR)$(SBINDIR)/ocf-aws
