@@ -276,8 +276,10 @@ def test_no_secret_is_in_a_log_a_reason_a_file_or_a_command_line(
     with Watch() as watch:
         if effect:
             node.ec2.faults.add(caller=node.instance_id, effect=effect)
-        for action in ("start", "monitor", "reload-agent", "validate-all", "stop"):
-            how: dict[str, Any] = {"timeout": 6 if effect else 20, "environ": environ, "interval": 10, "level": 10}
+        for action in (
+            ("start", "monitor", "stop") if effect else ("start", "monitor", "reload-agent", "validate-all", "stop")
+        ):
+            how: dict[str, Any] = {"timeout": 8 if effect else 20, "environ": environ, "interval": 10, "level": 10}
             for result in (
                 node.run("aws-overlay-ip", action, overlay, **how),
                 node.run("aws-eni-move", action, {"eni_id": resource.id}, **how),
