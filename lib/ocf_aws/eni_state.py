@@ -7,6 +7,7 @@ on a tmpfs: after a reboot nothing is left of what it tells, and so it is gone.
 from __future__ import annotations
 
 import os
+from stat import S_ISREG
 
 from ocf_aws.ip import IpAddress, IpNetwork
 from ocf_aws.ocf.errors import HardError
@@ -88,13 +89,15 @@ _READERS: dict[str, Callable[[str], Any]] = {
 def load(environ: Mapping[str, str], eni_id: str) -> EniState | None:
     """What is kept of the ENI; None where nothing is, or something that not root alone could have written."""
     try:
-        file = os.open(_path(environ, eni_id), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # Without O_NONBLOCK, a pipe would be waited for until somebody writes to it.
+        file = os.open(_path(environ, eni_id), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
+    status = os.fstat(file)
+    if not S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        os.close(file)
+        return None
     with open(file, encoding="ascii", errors="replace") as kept:
-        status = os.fstat(file)
-        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-            return None
         words = dict(line.rstrip("\n").partition(" ")[::2] for line in kept)
     if not words.get("mac") or words.get("end") != eni_id:
         return None

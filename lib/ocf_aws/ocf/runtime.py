@@ -8,6 +8,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import os
+import resource
 import sys
 from time import monotonic
 
@@ -208,8 +209,9 @@ def usage(agent: Agent) -> str:
 
 def main(agent: Agent) -> None:
     """Run this process's action and end the process."""
-    # Where a library crashes the interpreter, the log tells in which call.
+    # Where a library crashes the interpreter, the log tells in which call; the memory may have a role's credentials in it.
     faulthandler.enable()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # An action ends before there is any garbage to speak of; one that is tried again and again does not.
     gc.disable()
     status = run(agent, sys.argv, os.environ, sys.stdout, sys.stderr)
