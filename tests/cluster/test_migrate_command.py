@@ -135,6 +135,7 @@ def test_it_refuses_where_check_fails_unless_told(lab: Lab, watch: Watch) -> Non
 def test_where_the_new_agent_is_missing_it_goes_back(lab: Lab, watch: Watch) -> None:
     name, ip = RESOURCES["crm"]
     start = watch.record.end
+    lab.ec2.calls.clear()
     node = lab.nodes["node1"]
     agent = "/usr/lib/ocf/resource.d/aws/aws-overlay-ip"
     # Found by the command, and run by nobody.
