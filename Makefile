@@ -6,6 +6,8 @@ AGENTDIR ?= /usr/lib/ocf/resource.d/aws
 # Debian keeps what its packages install apart from the interpreter's own site-packages.
 SITELIB ?= $(shell $(PYTHON) -Ic 'from sysconfig import *; \
 	print(get_path("purelib", *({"deb_system"} & set(get_scheme_names()))))')
+SBINDIR ?= /usr/sbin
+COMPLETIONDIR ?= /usr/share/bash-completion/completions
 MANDIR ?= /usr/share/man
 DOCDIR ?= /usr/share/doc/resource-agents-aws
 
@@ -13,15 +15,17 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' lib/ocf_aws/__init__.
 AGENTS = $(wildcard agents/*)
 DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/pictures packaging/iam packaging/examples packaging/docs packaging/aws)
 # What more the tests take of Debian's: to build packages, find faults in them, and run the agent of today.
-TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint systemd
+TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint strace systemd
 VENV = .venv
 TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
 PYTEST = $(abspath $(TOOLS))/python -m pytest
+BENCH = PYTHONPATH=$(abspath lib):$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python
 # Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
 	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
-SOURCES = lib tests packaging/man packaging/launcher.py $(AGENTS)
+SOURCES = lib tests packaging/man packaging/launcher.py packaging/service_models.py packaging/bin/ocf-aws $(AGENTS)
+IAM_POLICIES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/iam_policies.py packaging/iam
 PARAMETER_TABLES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/parameter_tables.py packaging/docs/parameters.md \
 	$(AGENTS)
 # Virtual environments and shims of a user's must not stand in for the distribution's programs.
@@ -29,24 +33,34 @@ export PATH := /usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 # --- use it -----------------------------------------------------------------------------------------------------------
 
+# Made for each installation: another botocore may have made what is there.
+.PHONY: service-models
+service-models:
+	PYTHONPATH=lib $(PYTHON) -B packaging/service_models.py
+
 .PHONY: install
-install: ## install agents, library, man pages and documents (DESTDIR and PYTHON are honoured)
-	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SITELIB) $(MANDIR)/man7 $(DOCDIR))
+install: service-models ## install agents, command, library, man pages and documents (DESTDIR and PYTHON are honoured)
+	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SBINDIR) $(SITELIB) $(COMPLETIONDIR) $(MANDIR)/man7 $(MANDIR)/man8 $(DOCDIR))
 	cd lib && find ocf_aws -name '*.py' -o -name '*.json' -o -name py.typed | while read -r file; do \
 		install -D -m 0644 "$$file" "$(DESTDIR)$(SITELIB)/$$file" || exit 1; done
 	for agent in $(AGENTS); do \
 		name=$${agent##*/}; module=$$(echo $$name | tr - _); launcher=$(DESTDIR)$(AGENTDIR)/$$name; \
-		install -m 0644 $$agent $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
+		sed '1s/.*//' $$agent > $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
+		chmod 0644 $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
 		sed "1s,/usr/bin/python3,$(PYTHON),; s,LIBRARY,$(SITELIB),; s,agent_module,$$module," packaging/launcher.py > $$launcher && \
 		chmod 0755 $$launcher || exit 1; done
+	sed '1s,^#!/usr/bin/python3,#!$(PYTHON),' packaging/bin/ocf-aws > $(DESTDIR)$(SBINDIR)/ocf-aws
+	chmod 0755 $(DESTDIR)$(SBINDIR)/ocf-aws
 	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(SITELIB)/ocf_aws
 	for agent in $(AGENTS); do \
 		PYTHONPATH=lib $(PYTHON) -B packaging/man/manpage.py $$agent \
 			> $(DESTDIR)$(MANDIR)/man7/ocf_aws_$${agent##*/}.7 || exit 1; done
+	PYTHONPATH=lib:packaging/man $(PYTHON) -B packaging/man/command.py page > $(DESTDIR)$(MANDIR)/man8/ocf-aws.8
+	PYTHONPATH=lib:packaging/man $(PYTHON) -B packaging/man/command.py completion > $(DESTDIR)$(COMPLETIONDIR)/ocf-aws
 	cp -r $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
 	sed -i 's,](packaging/,](,' $(DESTDIR)$(DOCDIR)/README.md
 
@@ -54,6 +68,7 @@ install: ## install agents, library, man pages and documents (DESTDIR and PYTHON
 uninstall: ## remove what `make install` installed
 	rm -f $(patsubst agents/%,$(DESTDIR)$(AGENTDIR)/%,$(AGENTS))
 	rm -f $(patsubst agents/%,$(DESTDIR)$(MANDIR)/man7/ocf_aws_%.7,$(AGENTS))
+	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/ocf-aws $(MANDIR)/man8/ocf-aws.8 $(COMPLETIONDIR)/ocf-aws)
 	rm -rf $(DESTDIR)$(SITELIB)/ocf_aws $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)))
 	-rmdir $(DESTDIR)$(AGENTDIR) $(DESTDIR)$(DOCDIR)
 
@@ -62,6 +77,11 @@ uninstall: ## remove what `make install` installed
 .PHONY: demo
 demo: $(VENV)/ready ## a VPC with a cluster on this machine: watch an overlay IP move, then an ENI
 	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
+
+.PHONY: soak
+soak: $(VENV)/ready ## an hour of random moves, power losses, cuts and API faults, and a report (MINUTES=, SEED=)
+	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab soak \
+		$(if $(MINUTES),--minutes=$(MINUTES)) $(if $(SEED),--seed=$(SEED))
 
 .PHONY: lab
 lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client; ZONES=1 to move an ENI)
@@ -78,6 +98,11 @@ lab-down: $(VENV)/ready ## remove what `make lab` left up
 test: lint ## every check and every test
 	tests/prerequisites.sh $(TEST_TOOLS)
 	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests; else $(PYTEST) tests; fi
+
+.PHONY: faults
+faults: $(VENV)/ready ## every call, every fault, every action; hours (FAULTS=500: so many of them, drawn by FAULTS_SEED)
+	tests/prerequisites.sh strace
+	FAULTS=$${FAULTS:-all} $(PYTEST) $(subst 3*popen,4*popen,$(subst loadfile,load,$(IN_SANDBOXES))) tests/faults
 
 .PHONY: test-unprivileged
 test-unprivileged: $(VENV)/ready ## the tests that need no root
@@ -101,6 +126,7 @@ lint: $(VENV)/ready ## format, lint, types, spelling
 	$(MAKE) --no-print-directory types
 	$(TOOLS)/codespell $(SOURCES) packaging *.md
 	$(PARAMETER_TABLES) --check
+	$(IAM_POLICIES) --check
 
 # What users run is promised for Python 3.9; the lab runs on Debian's.
 .PHONY: types
@@ -114,12 +140,14 @@ format: $(VENV)/ready ## rewrite the sources as `lint` wants them
 	$(TOOLS)/ruff format --quiet $(SOURCES)
 	$(TOOLS)/ruff check --quiet --fix $(SOURCES)
 	$(PARAMETER_TABLES)
+	$(IAM_POLICIES)
 
 .PHONY: bench
-bench: $(VENV)/ready ## measure against aws-vpc-move-ip and IPaddr2, in one run
-	tests/prerequisites.sh awscli curl
-	PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python tests/bench/actions.py
-	PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python tests/bench/outages.py
+bench: $(VENV)/ready ## measure beside aws-vpc-move-ip, IPaddr2 and floors, and write performance.md (AGAINST=REVISION, RUNS=15)
+	tests/prerequisites.sh awscli curl strace time
+	$(BENCH) tests/bench/actions.py $(if $(AGAINST),--against $(AGAINST)) --runs $(or $(RUNS),15) build/bench/actions.json
+	$(BENCH) tests/bench/outages.py build/bench/outages.json
+	PYTHONPATH=lib:tests $(TOOLS)/python tests/bench/page.py build/bench/actions.json build/bench/outages.json
 
 # --- packages ---------------------------------------------------------------------------------------------------------
 

@@ -41,12 +41,13 @@ def is_here(environ):
 
 def report(environ):
     """Tell what is wrong, and return the exit status."""
-    reason = f"reinstall resource-agents-aws: its library cannot be loaded ({problem})"
-    prefix = environ.get("OCF_EXIT_REASON_PREFIX", "ocf-exit-reason:")
-    print(prefix + " ".join(reason.split())[:127], file=sys.stderr)
+    status = 5
     if sys.argv[1:] == ["stop"]:
-        return 1 if is_here(environ) else 0
-    return 5
+        status = 1 if is_here(environ) else 0
+    reason = f"reinstall resource-agents-aws: its library cannot be loaded ({problem})"
+    prefix = environ.get("OCF_EXIT_REASON_PREFIX", "ocf-exit-reason:") if status else ""
+    print(prefix + " ".join(reason.split())[:127], file=sys.stderr)
+    return status
 
 
 import os  # noqa: E402  (the library has it already, where all is well)

@@ -1,17 +1,16 @@
 """Write the parts of botocore's models of EC2 and STS that the library needs.
 
-They are kept in the repository, made from the newest botocore: an older one takes them too, and reads fields of answers with
-them that its own model does not have yet.
+`make install` runs it, for the botocore of the interpreter that is to run the agents. Without botocore it says so and writes
+nothing: the agents then load the whole models, which takes longer. Any other botocore takes these parts too.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-from botocore.loaders import Loader
 
 from ocf_aws.aws.loading import OPERATIONS, SERVICE_MODELS
 
@@ -50,12 +49,19 @@ def without_documentation(part: Any) -> Any:
     }
 
 
-def part(service: str) -> str:
-    """What the library needs of the model of a service."""
-    model = cut(Loader().load_service_model(service, "service-2"), OPERATIONS[service])
-    return json.dumps(model, separators=(",", ":")) + "\n"
+def main() -> int:
+    """Write the parts; returns the exit status."""
+    try:
+        from botocore.loaders import Loader
+    except ImportError as error:
+        print(f"No botocore here ({error}): the agents will load the whole models of EC2 and STS", file=sys.stderr)
+        return 0
+    Path(SERVICE_MODELS).mkdir(exist_ok=True)
+    for service, operations in OPERATIONS.items():
+        model = cut(Loader().load_service_model(service, "service-2"), operations)
+        Path(SERVICE_MODELS, f"{service}.json").write_text(json.dumps(model, separators=(",", ":")) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    for name in OPERATIONS:
-        Path(SERVICE_MODELS, f"{name}.json").write_text(part(name))
+    sys.exit(main())

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 class ChildProcess:
     """Work that a child does while this process goes on. To be made before any thread is.
 
-    A context manager: when it ends, the child has ended.
+    A context manager: when it ends, the child has ended. Where the node can make no child, `result` raises SoftError.
     """
 
     def __init__(self, work: Callable[[], Any]):
         self._outcome: list[Any] = []
         self._is_late = False
         self._reader, writer = os.pipe()
-        self._child = os.fork()
-        if self._child == 0:
+        try:
+            self._child = os.fork()
+        except OSError as error:
+            self._outcome.append(SoftError(f"this node can start no process: {error.strerror}"))
+        if not self._outcome and self._child == 0:
             os.close(self._reader)
             self._work(work, writer)
         os.close(writer)
@@ -73,8 +76,13 @@ class ChildProcess:
         if not self._outcome:
             with open(self._reader, "rb") as pipe:
                 sent = pipe.read()
-            status = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
-            lost = "it took too long" if self._is_late else f"its process died with status {status}"
+            try:
+                lost = f"its process died with status {os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])}"
+            except ChildProcessError:
+                # Who started the agent ignores SIGCHLD, and so the kernel keeps no status (wait(2), "NOTES").
+                lost = "its process died"
+            if self._is_late:
+                lost = "it took too long"
             self._outcome.append(pickle.loads(sent) if sent else SoftError(lost))
         return self._outcome[0]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ocf_aws.ocf.deadline import Deadline
 
-_WORKERS = 8
+_WORKERS = 24
 
 
 class BackgroundThread:
@@ -52,10 +52,13 @@ def call_within(deadline: Deadline, function: Callable[[], Any], what: str) -> A
     """The result of `function()`, waited for no longer than there is time.
 
     Some waits have no timeout of their own (getaddrinfo(), a credential_process); a late one is left behind, and ends
-    with the process. Raises what the function raises, or Unknown naming `what`.
+    with the process. Raises what the function raises, or Unknown naming `what`, also where the node has no thread left.
     """
     seconds = deadline.left()
-    thread = BackgroundThread(function)
+    try:
+        thread = BackgroundThread(function)
+    except RuntimeError as error:
+        raise Unknown(f"{what}: {error}") from error
     if not thread.wait(seconds):
         raise Unknown(f"{what}: no answer within {seconds:.1f} s")
     return thread.result()
@@ -74,7 +77,14 @@ def outcomes(functions: Iterable[Callable[[], Any]]) -> list[Any]:
             except Failure as failure:
                 found[number] = failure
 
-    for thread in [BackgroundThread(work) for _ in range(min(_WORKERS, len(pending)))]:
+    threads = []
+    try:
+        for _ in range(min(_WORKERS, len(pending))):
+            threads.append(BackgroundThread(work))
+    except RuntimeError:
+        # The node has no thread left: those that there are, and this one, do it.
+        work()
+    for thread in threads:
         thread.result()
     return found
 

@@ -241,12 +241,12 @@ def test_a_lost_answer_is_followed_by_a_look_and_never_by_a_second_write(scene: 
     assert scene.calls("AttachNetworkInterface") == scene.calls("DetachNetworkInterface") == 1
 
 
-BROKEN = {
+BROKEN: dict[str, effects.Effect] = {
     "reset": effects.Reset(),
     "garbage": effects.Garbage(),
     "throttled": effects.Error("RequestLimitExceeded", 503),
 }
-REFUSED = {"incorrect state": effects.Error("IncorrectState", 400)}
+REFUSED: dict[str, effects.Effect] = {"incorrect state": effects.Error("IncorrectState", 400)}
 ONCE = [
     *((action, {**BROKEN, **REFUSED}) for action in ("AttachNetworkInterface", "DetachNetworkInterface")),
     ("DescribeNetworkInterfaces", BROKEN),

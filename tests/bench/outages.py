@@ -1,14 +1,22 @@
 """How long a client gets no answer when an address moves.
 
 An overlay IP: with our agent, and with aws-vpc-move-ip, in one lab. An ENI: beyond the time that EC2 itself takes.
+Usage: outages.py [--times N] RESULT.json
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import re
 import statistics
-import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
+from vpclab.client.record import Outage
 from vpclab.client.watch import Watch
 from vpclab.lab import Lab
 from vpclab.plan import ONE_ZONE
@@ -17,19 +25,29 @@ from vpclab.waiting import wait_until
 AGENTS = {"today": "ocf:heartbeat:aws-vpc-move-ip", "ours": "ocf:aws:aws-overlay-ip"}
 ADDRESSES = {"today": "192.168.10.20", "ours": "192.168.10.10"}
 ENI_ADDRESS = "10.0.1.50"
+Span = tuple[str, float, float]
+"""What, from and to, in milliseconds."""
+
 WHAT = ("planned move", "node loss", "of it the start of the agent")
 
 
 def main() -> None:
-    """Measure, and print it all."""
-    times = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    compare_overlay_ip(times)
-    beyond = statistics.median(measure_eni(times))
+    """Measure, print it all, and write it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("result", type=Path, help="file to write")
+    options = parser.parse_args()
+    result = compare_overlay_ip(options.times)
+    beyond = statistics.median(measure_eni(options.times))
     print(f"{'ENI move, beyond its detach and attach':44} {'-':>12} {beyond:8.3f} s")
+    result["eni"] = beyond
+    options.result.parent.mkdir(parents=True, exist_ok=True)
+    options.result.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def compare_overlay_ip(times: int) -> None:
-    """Measure an overlay IP with both agents, and print the table."""
+def compare_overlay_ip(times: int) -> dict[str, Any]:
+    """Measure an overlay IP with both agents, and print the table; returns it, with a timeline of each kind of move."""
+    timelines: dict[str, list[Span]] = {}
     found: dict[tuple[str, str], list[float]] = {}
     with Lab() as lab:
         lab.fence()
@@ -43,14 +61,19 @@ def compare_overlay_ip(times: int) -> None:
                     RouteTableId=table, DestinationCidrBlock=f"{ip}/32", NetworkInterfaceId=lab.primary_eni("node1")
                 )
             with lab.watch(ip) as watch:
-                found.update(measure(lab, watch, who, ip, times))
+                found.update(measure(lab, watch, who, ip, times, timelines))
     print(f"{'outage seen by a client, 3 route tables':44} {'today':>10} {'ours':>10} {'ratio':>8}")
+    rows = []
     for what in WHAT:
         theirs, ours = (statistics.median(found[what, who]) for who in AGENTS)
         print(f"{what:44} {theirs:8.3f} s {ours:8.3f} s {ours / theirs:8.3f}")
+        rows.append({"what": what, "today": theirs, "ours": ours})
+    return {"table": rows, "timelines": [{"name": what, "spans": spans} for what, spans in timelines.items()]}
 
 
-def measure(lab: Lab, watch: Watch, who: str, ip: str, times: int) -> dict[tuple[str, str], list[float]]:
+def measure(
+    lab: Lab, watch: Watch, who: str, ip: str, times: int, timelines: dict[str, list[Span]]
+) -> dict[tuple[str, str], list[float]]:
     """The outages, in seconds, of planned moves and of node losses with one agent."""
     lab.cluster.pcs(
         *f"resource create ip {AGENTS[who]} ip={ip} interface=ens5".split(),
@@ -64,6 +87,8 @@ def measure(lab: Lab, watch: Watch, who: str, ip: str, times: int) -> dict[tuple
         old = lab.cluster.resource_runs_on("ip").pop()
         new = lab.other(old)
         start = watch.record.end
+        ordered = time.time()
+        lab.ec2.calls.clear()
         if what == "planned move":
             lab.cluster.pcs("resource", "move", "ip", new)
         else:
@@ -73,9 +98,12 @@ def measure(lab: Lab, watch: Watch, who: str, ip: str, times: int) -> dict[tuple
         lab.cluster.wait_online(120)
         lab.cluster.settled(120)
         found[what, who].append(sum(outage.seconds for outage in watch.outages(since=start)))
+        outage = watch.outages(since=start)[-1]
+        if who == "ours":
+            timelines[what] = timeline(lab, ordered, outage)
         if what == "node loss":
             # The rest is corosync, which notices, fence_aws, which makes sure, and Pacemaker.
-            found[WHAT[2], who].append(start_seconds(lab, new))
+            found[WHAT[2], who].append(start_seconds(lab, str(outage.after)))
 
     for what in WHAT[:2]:
         for _ in range(times):
@@ -83,6 +111,55 @@ def measure(lab: Lab, watch: Watch, who: str, ip: str, times: int) -> dict[tuple
     lab.cluster.pcs("resource", "delete", "ip")
     lab.cluster.settled()
     return found
+
+
+def timeline(lab: Lab, ordered: float, outage: Outage) -> list[Span]:
+    """What happened from the order on, in milliseconds: Pacemaker by its logs, EC2 by its calls, the client by its packets."""
+    new = str(outage.after)
+    calls = [call for call in lab.ec2.calls if call.caller == lab.nodes[new].id and "ocf-aws" in call.user_agent]
+    moments = sorted(call.time for call in calls if ordered < call.time < outage.end)
+    lost = _moment(lab, new, ordered, "state is now lost")
+    fenced = _moment(lab, new, ordered, "was terminated")
+    stop, stopped = (_moment(lab, outage.before, ordered, f"{word} stop operation for ip") for word in _OPERATION)
+    start, started = (_moment(lab, new, ordered, f"{word} start operation for ip") for word in _OPERATION)
+    first = moments[0] if moments else None
+    spans = [
+        ("corosync: the node is lost", ordered, lost),
+        ("Pacemaker: fencing", lost, fenced),
+        ("Pacemaker: until the stop", ordered if lost is None else None, stop),
+        ("agent: stop", stop, stopped),
+        ("Pacemaker: until the start", stopped if lost is None else fenced, start),
+        ("agent: interpreter, imports, IMDS", start, first),
+        *((f"EC2: {call.action}", call.time, call.time) for call in calls if call.time in moments),
+        ("agent: start", start, started),
+        ("client: no answer", outage.start, outage.end),
+    ]
+    return [
+        (what, max(0.0, begin - ordered) * 1000, max(0.0, end - ordered) * 1000)
+        for what, begin, end in spans
+        if begin is not None and end is not None
+    ]
+
+
+_OPERATION = ("Requesting local execution of", "Result of")
+"""How Pacemaker's log calls the begin and the end of an operation."""
+
+
+def _moment(lab: Lab, node: str, since: float, words: str) -> float | None:
+    """When Pacemaker wrote these words on a node for the first time since then; None if it did not."""
+    return next((moment for moment, line in log_lines(lab, node, since) if words in line), None)
+
+
+def log_lines(lab: Lab, node: str, since: float) -> Iterator[tuple[float, str]]:
+    """What Pacemaker wrote on a node, with the time of each line on the wall clock (seconds)."""
+    path = lab.nodes[node].root / "var/log/pacemaker/pacemaker.log"
+    year = time.localtime(since).tm_year
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
+        stamp = re.match(r"(\w{3} \d\d \d\d:\d\d:\d\d)(\.\d+)?", line)
+        if stamp:
+            moment = time.mktime(time.strptime(f"{year} {stamp[1]}", "%Y %b %d %H:%M:%S")) + float(stamp[2] or 0)
+            if moment >= since - 0.001:
+                yield moment, line
 
 
 def start_seconds(lab: Lab, node: str) -> float:

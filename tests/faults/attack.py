@@ -19,7 +19,7 @@ from vpclab.ec2.identity import NODE_ROLE
 from vpclab.hosts.single_node import Result
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
-_TIMEOUTS = {"for ever": 14, "for 30 s": 60}
+_TIMEOUTS = {"for ever": 20, "for 30 s": 60}
 _TIMEOUT = 30
 """Seconds for an action whose fault passes; a loaded machine needs some of them."""
 
@@ -153,7 +153,10 @@ def trouble(subject: Subject, case: Case) -> Iterator[None]:
     lasting = FromNowOn(service.server, fault.connections, seconds) if fault.connections else None
     times = 1 if lasting or not seconds else None
     added = service.faults.add(
-        name, effect=lasting or effect, times=times, seconds=None if lasting or seconds == float("inf") else seconds or None
+        name,
+        effect=lasting or effect,
+        times=times,
+        seconds=None if lasting or seconds == float("inf") else seconds or None,
     )
     try:
         yield

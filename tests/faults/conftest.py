@@ -81,9 +81,14 @@ def recorded() -> Callable[[Subject, str], list[str]]:
 
 
 @pytest.fixture
-def seed() -> str:
-    """What the sample is drawn by."""
-    return SEED
+def judge(record_property: Callable[[str, object], None]) -> Callable[[str, str, int, list[str]], None]:
+    """Enters attacks of a kind on an action into the table, and fails the test for each promise that was broken."""
+
+    def enter(kind: str, action: str, tried: int, broken: list[str]) -> None:
+        record_property("tried", (kind, action, tried, len(broken), SEED))
+        assert not broken, "\n".join(broken)
+
+    return enter
 
 
 @pytest.fixture
@@ -96,13 +101,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     tried: Counter[tuple[str, str]] = Counter()
     broken = 0
     seeds = set()
-    for report in (each for found in terminalreporter.stats.values() for each in found if hasattr(each, "user_properties")):
+    for report in (
+        each for found in terminalreporter.stats.values() for each in found if hasattr(each, "user_properties")
+    ):
         for name, value in report.user_properties if getattr(report, "when", "") == "call" else ():
             if name == "tried":
                 fault, action, count, failures, seed = value
                 tried[fault, action] += count
                 broken += failures
                 seeds.add(seed)
+    tried = +tried
     if not tried:
         return
     terminalreporter.section("faults")

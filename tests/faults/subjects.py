@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ocf_aws.kernel.policy_routing import default_table
@@ -69,6 +70,37 @@ class Subject:
         if action == "reload-agent":
             self.disturb()
 
+    @contextmanager
+    def other_node(self) -> Iterator[None]:
+        """This node is node2, which has just booted, for so long."""
+        self.power_on()
+        node, here, eni, directory = self.node, self.node.instance_id, self.node.eni, self.node.directory
+        node.instance_id, node.eni = node.hosts["node2"], node.primary_eni("node2")
+        node.directory = directory / "node2"
+        mac = node.describe_eni(node.eni)["MacAddress"]
+        before = node.describe_eni(eni)["MacAddress"]
+        ip(f"link set {node.link} address {mac}")
+        node.ec2.on_change()
+        try:
+            yield
+        finally:
+            ip(f"link set {node.link} address {before}")
+            node.instance_id, node.eni, node.directory = here, eni, directory
+            node.ec2.on_change()
+
+    def power_on(self) -> None:
+        """Let node2 run, and let go of every ENI that it is to let go."""
+        self.node.ec2.stuck.clear()
+        node2 = self.node.hosts["node2"]
+        if self.power(node2) != "running":
+            self.operator.start_instances(InstanceIds=[node2])
+            wait(lambda: self.power(node2) == "running")
+
+    def power(self, instance_id: str) -> str:
+        """The state of an instance (running, stopped, ...)."""
+        found = self.operator.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+        return str(found["State"]["Name"])
+
     def bring_here(self) -> None:
         """Let the resource run here."""
         result = self.run("start", timeout=40)
@@ -110,7 +142,12 @@ class OverlayIp(Subject):
         self.parameters = {"ip": IP, "routing_table": " ".join(self.tables.values()), "api_timeout": "2"}
         self.elsewhere = node.primary_eni("node2")
 
+    def prepare(self, action: str) -> None:
+        self.node.ec2.state.shared.clear()
+        super().prepare(action)
+
     def reset(self) -> None:
+        self.node.ec2.state.shared.clear()
         self._set_check(False)
         for table in self.tables:
             self._set_route(table, self.elsewhere)
@@ -130,8 +167,10 @@ class OverlayIp(Subject):
         return [str(self.node.holder(table, CIDR)) for table in self.tables]
 
     def _set_check(self, is_on: bool) -> None:
-        change = {"Value": is_on}
-        self.operator.modify_network_interface_attribute(NetworkInterfaceId=self.node.eni, SourceDestCheck=change)
+        for host in ("node1", "node2"):
+            self.operator.modify_network_interface_attribute(
+                NetworkInterfaceId=self.node.primary_eni(host), SourceDestCheck={"Value": is_on}
+            )
 
     def _set_route(self, table: str, eni: str | None) -> None:
         if self.node.holder(table, CIDR):
@@ -148,8 +187,13 @@ class SharedOverlayIp(OverlayIp):
         more = {"routing_table_role": OWNER_ROLE, "source_dest_check": "disable", "delete_route_on_stop": "true"}
         self.parameters.update(more)
 
+    def prepare(self, action: str) -> None:
+        self.node.ec2.share(self.tables.values(), OWNER_ROLE)
+        Subject.prepare(self, action)
+
     def reset(self) -> None:
         super().reset()
+        self.node.ec2.share(self.tables.values(), OWNER_ROLE)
         self._set_check(True)
         self._set_route("clients", None)
 
@@ -227,18 +271,6 @@ class EniMove(Subject):
             self.operator.detach_network_interface(AttachmentId=attachment["AttachmentId"], Force=True)
         wait(lambda: not self._attachment())
 
-    def power_on(self) -> None:
-        """Let node2 run."""
-        node2 = self.node.hosts["node2"]
-        if self.power(node2) != "running":
-            self.operator.start_instances(InstanceIds=[node2])
-            wait(lambda: self.power(node2) == "running")
-
-    def power(self, instance_id: str) -> str:
-        """The state of an instance (running, stopped, ...)."""
-        found = self.operator.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
-        return str(found["State"]["Name"])
-
     def _attachment(self) -> dict[str, Any]:
         found = self.operator.describe_network_interfaces(NetworkInterfaceIds=[self.id])["NetworkInterfaces"][0]
         return dict(found.get("Attachment") or {})
@@ -251,7 +283,6 @@ class EniOfAStoppedHolder(EniMove):
     index = 2
 
     def reset(self) -> None:
-        self.node.ec2.stuck.discard(self.id)
         super().reset()
         node2 = self.node.hosts["node2"]
         self.operator.stop_instances(InstanceIds=[node2])

@@ -1,4 +1,4 @@
-"""aws-overlay-ip when EC2, STS or IMDS fail: a healthy resource stays up, stop works, start says why."""
+"""aws-overlay-ip when EC2, STS or IMDS fail: what the table of promises does not tell."""
 
 from __future__ import annotations
 
@@ -28,49 +28,6 @@ def act(single_node: SingleNode) -> Callable[..., Result]:
     return run
 
 
-def break_api(effect: effects.Effect) -> Callable[[SingleNode], None]:
-    return lambda single_node: single_node.ec2.faults.add(effect=effect) and None
-
-
-def kill_imds(single_node: SingleNode) -> None:
-    single_node.imds.dead.add(single_node.instance_id)
-
-
-def disable_imds(single_node: SingleNode) -> None:
-    single_node.imds.disabled.add(single_node.instance_id)
-
-
-def forbid_everything(single_node: SingleNode) -> None:
-    single_node.ec2.allow(single_node.instance_id, {"Statement": []})
-
-
-BREAKAGES = {
-    "dead": break_api(effects.Reset()),
-    "silent": break_api(effects.Hang()),
-    "throttling": break_api(effects.Error("RequestLimitExceeded", 503)),
-    "failing": break_api(effects.Error("InternalError", 500)),
-    "slow": break_api(effects.Delay(30)),
-    "behind a broken proxy": break_api(effects.Garbage(502)),
-    "answering nonsense": break_api(effects.Garbage(200)),
-    "without rights": forbid_everything,
-    "IMDS dead": kill_imds,
-    "IMDS disabled": disable_imds,
-}
-SOFT = [name for name in BREAKAGES if name != "without rights"]
-
-
-@pytest.mark.parametrize("breakage", BREAKAGES)
-def test_a_healthy_resource_stays_up_through_the_outage(
-    single_node: SingleNode, act: Callable[..., Result], breakage: str
-) -> None:
-    assert act("start").status == 0
-    BREAKAGES[breakage](single_node)
-    for how in ({"interval": 10}, {}):
-        result = act("monitor", timeout=10, **how)
-        assert result.status == 0
-        assert "what the route tables say is unknown" in result.stderr
-
-
 def test_a_healthy_resource_stays_up_through_ten_monitors(single_node: SingleNode, act: Callable[..., Result]) -> None:
     assert act("start").status == 0
     kill = single_node.ec2.faults.add(effect=effects.Reset())
@@ -78,50 +35,6 @@ def test_a_healthy_resource_stays_up_through_ten_monitors(single_node: SingleNod
     assert [act("monitor", interval=10, parameters=parameters).status for _ in range(10)] == [0] * 10
     single_node.ec2.faults.remove(kill)
     assert "WARNING" not in act("monitor", interval=10).stderr
-
-
-@pytest.mark.parametrize("breakage", BREAKAGES)
-def test_a_stop_works_at_once(single_node: SingleNode, act: Callable[..., Result], breakage: str) -> None:
-    assert act("start").status == 0
-    BREAKAGES[breakage](single_node)
-    result = act("stop")
-    assert result.status == 0 and result.seconds < 2
-    assert CIDR not in single_node.addresses()
-
-
-@pytest.mark.parametrize("breakage", ["dead", "silent", "IMDS dead"])
-def test_a_stop_that_is_to_delete_entries_still_succeeds_in_time(
-    single_node: SingleNode, act: Callable[..., Result], breakage: str
-) -> None:
-    assert act("start").status == 0
-    BREAKAGES[breakage](single_node)
-    result = act("stop", parameters={"delete_route_on_stop": "true"}, timeout=10)
-    assert result.status == 0 and "not all entries were deleted" in result.stderr
-    assert CIDR not in single_node.addresses()
-
-
-@pytest.mark.parametrize("breakage", SOFT)
-def test_a_start_fails_with_a_reason_inside_its_timeout(
-    single_node: SingleNode, act: Callable[..., Result], breakage: str
-) -> None:
-    BREAKAGES[breakage](single_node)
-    result = act("start", timeout=8)
-    assert result.status == 1
-    assert result.reason and "internal error" not in result.reason
-    assert ("IMDS" if "IMDS" in breakage else "ec2:DescribeRouteTables") in result.reason
-
-
-def test_a_start_without_rights_is_a_hard_error(single_node: SingleNode, act: Callable[..., Result]) -> None:
-    forbid_everything(single_node)
-    result = act("start")
-    assert result.status == 4
-    assert "allow ec2:DescribeRouteTables" in result.reason and "request " in result.reason
-
-
-def test_credentials_that_have_expired_are_named(single_node: SingleNode, act: Callable[..., Result]) -> None:
-    with single_node.ec2.faults.add(effect=effects.Error("RequestExpired", 400)):
-        result = act("start")
-    assert result.status == 4 and "RequestExpired" in result.reason
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -161,7 +74,7 @@ def test_a_start_whose_write_never_shows_fails_in_time_and_says_so(
     single_node: SingleNode, act: Callable[..., Result]
 ) -> None:
     single_node.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(60))
-    result = act("start", timeout=6)
+    result = act("start", timeout=14)
     assert result.status == 1 and "was written, but EC2 still says" in result.reason
 
 
@@ -171,7 +84,7 @@ def test_imds_that_forgets_its_token_is_asked_for_another(single_node: SingleNod
 
 
 def test_imds_is_never_asked_through_a_proxy(single_node: SingleNode, act: Callable[..., Result]) -> None:
-    proxy = {name: "http://127.0.0.1:9" for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY")}
+    proxy = dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
     assert act("start", environ=proxy).status == 0
 
 
@@ -186,7 +99,7 @@ def test_a_name_that_does_not_resolve_is_a_reason(single_node: SingleNode, act: 
 
 
 def test_a_secret_is_in_no_message(single_node: SingleNode, act: Callable[..., Result]) -> None:
-    forbid_everything(single_node)
+    single_node.ec2.allow(single_node.instance_id, {"Statement": []})
     result = act("start", environ={"HA_debug": "1"})
     credentials = single_node.ec2.credentials(single_node.instance_id)
     for secret in ("SecretAccessKey", "Token"):

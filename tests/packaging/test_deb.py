@@ -32,8 +32,10 @@ def test_it_has_agents_library_pages_and_documents_and_no_byte_code(deb: Path) -
     files = {line.split()[5] for line in run("dpkg-deb", "--contents", deb).splitlines()}
     for name in AGENTS:
         assert {f"./usr/lib/ocf/resource.d/aws/{name}", f"./usr/share/man/man7/ocf_aws_{name}.7.gz"} <= files
-    for module in (CHECKOUT / "lib/ocf_aws").glob("*.py"):
-        assert f"./{LIBRARY}/{module.name}" in files
+    assert {"./usr/sbin/ocf-aws", "./usr/share/man/man8/ocf-aws.8.gz"} <= files
+    assert "./usr/share/bash-completion/completions/ocf-aws" in files
+    for module in (CHECKOUT / "lib/ocf_aws").rglob("*.py"):
+        assert f"./{LIBRARY}/{module.relative_to(CHECKOUT / 'lib/ocf_aws')}" in files
     documents = {file.removeprefix("./usr/share/doc/resource-agents-aws/") for file in files}
     assert "CHANGELOG.md" in documents
     for path in [CHECKOUT / "README.md", *CHECKOUT.glob("packaging/iam/*"), *CHECKOUT.glob("packaging/examples/*")]:
@@ -55,6 +57,14 @@ def test_an_installed_agent_is_known_to_pacemaker_and_to_man(installed: Clone) -
         assert f'version="{__version__}"' in installed.run("crm_resource", "--show-metadata", f"ocf:aws:{name}")
         assert installed.run("man", "--where", f"ocf_aws_{name}").strip().endswith(f"man7/ocf_aws_{name}.7.gz")
         installed.run(f"/usr/lib/ocf/resource.d/aws/{name}", "usage")
+
+
+def test_the_installed_command_runs_and_has_a_page_and_a_completion(installed: Clone) -> None:
+    assert installed.run("ocf-aws", "--version").strip() == f"ocf-aws {__version__}"
+    assert installed.run("man", "--where", "ocf-aws").strip().endswith("man8/ocf-aws.8.gz")
+    completed = "COMP_WORDS=(ocf-aws po); COMP_CWORD=1; _ocf_aws; echo ${COMPREPLY[*]}"
+    script = f". /usr/share/bash-completion/completions/ocf-aws; {completed}"
+    assert installed.run("bash", "-c", script).strip() == "policy"
 
 
 def test_an_installed_library_is_compiled_to_byte_code(installed: Clone) -> None:

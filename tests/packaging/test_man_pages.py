@@ -54,3 +54,27 @@ def test_apropos_finds_it(page: Path) -> None:
 
 def test_its_date_is_that_of_what_it_was_built_of(page: Path) -> None:
     assert "1970-01-01" in page.read_text()
+
+
+@pytest.fixture
+def command_page(tmp_path: Path) -> Path:
+    """The page of the command."""
+    path = tmp_path / "ocf-aws.8"
+    environ = {"PYTHONPATH": "lib:packaging/man", "SOURCE_DATE_EPOCH": "0"}
+    path.write_text(run("/usr/bin/python3", "-B", "packaging/man/command.py", "page", cwd=CHECKOUT, env=environ))
+    return path
+
+
+def test_no_formatter_finds_fault_with_the_commands_page(command_page: Path) -> None:
+    test_no_formatter_finds_fault_with_it(command_page)
+    assert "ocf-aws" in run("lexgrog", command_page)
+
+
+def test_the_commands_page_shows_each_subcommand_and_option(command_page: Path) -> None:
+    from ocf_aws.cli.arguments import SUBCOMMANDS
+
+    text = " ".join(shown(command_page).split())
+    for subcommand in SUBCOMMANDS:
+        assert " ".join(subcommand.description.split()) in text
+        assert subcommand.example in text
+    assert "--revert" in text and "--format json|terraform|cloudformation" in text

@@ -46,6 +46,15 @@ def test_its_agents_run_where_it_is_unpacked(rpm: Path, clone: Clone) -> None:
     clone.run(*"crm_resource --validate --class ocf --provider aws --agent aws-overlay-ip".split(), *options)
 
 
+def test_it_has_the_command_its_page_and_its_completion(rpm: Path, clone: Clone) -> None:
+    files = run("rpm", "--query", "--package", "--list", rpm).split()
+    assert {"/usr/sbin/ocf-aws", "/usr/share/bash-completion/completions/ocf-aws"} <= set(files)
+    assert [file for file in files if file.startswith("/usr/share/man/man8/ocf-aws.8")]
+    shutil.copy(rpm, clone.root / "tmp/package.rpm")
+    clone.run("sh", "-c", "rpm2cpio /tmp/package.rpm | cpio --quiet -idm -D /")
+    assert clone.run("ocf-aws", "--version").startswith("ocf-aws ")
+
+
 def test_its_library_comes_with_byte_code(rpm: Path) -> None:
     files = run("rpm", "--query", "--package", "--list", rpm).split()
     modules = [path.stem for path in (CHECKOUT / "lib/ocf_aws").glob("*.py")]

@@ -1,4 +1,4 @@
-"""The lab for a person: `python -m vpclab demo`, `up`, `shell HOST`, `down` (see the Makefile)."""
+"""The lab for a person: `python -m vpclab demo`, `soak`, `up`, `shell HOST`, `down` (see the Makefile)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from vpclab.demo import background_lab, demo
+from vpclab.soak import soak
 
 
 def main() -> int:
@@ -14,6 +15,10 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     show = commands.add_parser("demo", help="watch addresses move, and what a client sees of it")
     show.add_argument("--pictures", default=".", help="directory for the pictures (default: %(default)s)")
+    long = commands.add_parser("soak", help="random events for a long time, and a report of the outages")
+    long.add_argument("--minutes", type=float, default=60, help="how long (default: %(default)s)")
+    long.add_argument("--seed", type=int, help="of an earlier soak, for the same events (default: a random one)")
+    long.add_argument("--report", default="build/soak", help="directory for the report (default: %(default)s)")
     up = commands.add_parser("up", help="bring a lab up, and open a shell on a host of it")
     up.add_argument("host", nargs="?", default="node1", help="node1, node2 or client (default: %(default)s)")
     zones = "1: both nodes in one zone, where an ENI can move too; 2: one node in each zone"
@@ -26,6 +31,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.command == "demo":
         return demo.run(arguments.pictures)
+    if arguments.command == "soak":
+        return soak.run(arguments.minutes, arguments.seed, arguments.report)
     if arguments.command == "up":
         return background_lab.up(arguments.host, arguments.zones)
     if arguments.command == "down":

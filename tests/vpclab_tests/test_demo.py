@@ -28,7 +28,7 @@ def path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def processes() -> set[str]:
     """Everything that runs here, by its command line."""
-    return {line for line in subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout.splitlines()}
+    return set(subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout.splitlines())
 
 
 def test_the_demo_shows_what_a_client_saw_and_draws_it(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_no_mark_of_an_event_crosses_a_caption(seed: int) -> None:
     assert captions and marks
     for line in marks:
         x, top = float(line.get("x1", 0)), float(line.get("y1", 0))
-        for left, above, right, below in captions:
+        for left, _, right, below in captions:
             assert not (left < x < right and top < below), (x, left, right)
 
 

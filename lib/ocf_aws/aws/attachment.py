@@ -168,32 +168,34 @@ class Attachment:
                 raise
 
     def _detach_by_force(self, attachment_id: str) -> None:
-        self._forced.add(attachment_id)
         try:
             detach(self._ec2, attachment_id, Force=True)
         except (Rejected, AccessDenied) as error:
-            # The detach that was asked for before may end yet.
-            self._log.warning(f"{self.eni.id} cannot be detached from {self.eni.holder} by force: {error.full_text}")
+            # The detach that was asked for before may end yet, and this one is asked for again.
+            self._log.repeated(
+                f"force {type(error).__name__}",
+                f"{self.eni.id} cannot be detached from {self.eni.holder} by force: {error.full_text}",
+            )
         else:
+            self._forced.add(attachment_id)
             self._log.warning(f"{self.eni.id} is detached from {self.eni.holder} by force")
 
     def _may_force(self, attachment_id: str, half_time: Deadline) -> bool:
         now = monotonic()
         if self._force == "never" or now - self._asked.get(attachment_id, now) < _HOLDER_SECONDS:
             return False
-        if self._force == "after" and not half_time.left():
-            return True
         if now - self._holder_checked < _HOLDER_SECONDS:
             return False
         self._holder_checked = now
+        if self._force == "after" and not half_time.left():
+            return True
         try:
             return is_running(self._ec2, str(self.eni.holder)) is False
         except (AccessDenied, NoCredentials, Rejected, Unknown) as error:
-            self._log.warning(
-                f"not known whether {self.eni.holder} runs, so {self.eni.id} is not detached by force: {error.full_text}"
+            self._log.repeated(
+                f"holder {type(error).__name__}",
+                f"not known whether {self.eni.holder} runs, so {self.eni.id} is not detached by force: {error.full_text}",
             )
-            if isinstance(error, AccessDenied):
-                self._holder_checked = float("inf")
             return False
 
     def _attach(self) -> str:

@@ -7,7 +7,7 @@ from threading import Lock
 
 from ocf_aws import __version__
 from ocf_aws.aws.errors import CredentialsRefused, Unanswered
-from ocf_aws.aws.imds import open_imds
+from ocf_aws.aws.imds import Imds, open_imds
 from ocf_aws.aws.session import Access, call_name, invoke, make_client, require_boto3
 from ocf_aws.ocf.errors import Unknown
 from ocf_aws.threads import BackgroundThread, call_within
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ocf_aws.aws.imds import Imds
     from ocf_aws.ocf.deadline import Deadline
     from ocf_aws.ocf.log import Log
     from ocf_aws.ocf.runtime import Context
@@ -90,7 +89,9 @@ class Client:
 def prepare(context: Context, *facts: Callable[[Imds], object]) -> Imds:
     """IMDS, which has been asked for `facts`, and boto3 loaded: both take their time, at the same time. Raises NotInstalled."""
     imds = open_imds(context)
-    reading = BackgroundThread(lambda: imds.read_ahead(*(partial(fact, imds) for fact in facts)))
+    if not context.parameters.profile:
+        facts = (*facts, Imds.read_role_ahead)
+    reading = BackgroundThread(partial(imds.read_ahead, *facts))
     try:
         require_boto3()
     finally:
@@ -98,10 +99,11 @@ def prepare(context: Context, *facts: Callable[[Imds], object]) -> Imds:
     return imds
 
 
-def open_ec2(context: Context, imds: Imds, role: str | None = None) -> Client:
+def open_ec2(context: Context, imds: Imds, role: str | None = None, *, is_whole: bool = False) -> Client:
     """EC2, by the parameters of the resource.
 
-    role: ARN of the role whose rights it is to have, by one AssumeRole; None: those of this node. Raises Failure.
+    role: ARN of the role whose rights it is to have, by one AssumeRole; None: those of this node.
+    is_whole: with all of EC2's operations, not the agents' alone, which takes longer to load. Raises Failure.
     """
     p = context.parameters
     if (p.endpoint_url or "").startswith("http:") and not context.is_recurring:
@@ -110,7 +112,7 @@ def open_ec2(context: Context, imds: Imds, role: str | None = None) -> Client:
 
     def connect(service: str, credentials: dict[str, str] | None = None) -> Any:
         deadline = context.deadline.within(p.api_timeout)
-        return make_client(service, access, imds, deadline, credentials)
+        return make_client(service, access, imds, deadline, credentials, is_whole=is_whole)
 
     def connect_with_role() -> Any:
         sts = Client(lambda: connect("sts"), context.deadline, p.api_timeout, context.log)

@@ -5,14 +5,21 @@ Codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.ht
 
 from __future__ import annotations
 
-from ocf_aws.ocf.errors import REASON_LENGTH, SETTLE_SECONDS, HardError, NotPermitted, Unknown, shorten
+from ocf_aws.ocf.errors import (
+    REASON_LENGTH,
+    SETTLE_SECONDS,
+    Failure,
+    HardError,
+    NotPermitted,
+    SoftError,
+    Unknown,
+    shorten,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
-
-    from ocf_aws.ocf.errors import Failure
 
 _UNANSWERED = frozenset(
     "RequestLimitExceeded EC2ThrottledException Throttling ThrottlingException RequestThrottled"
@@ -35,11 +42,12 @@ class CredentialsRefused(Unanswered):
     """The service does not know the credentials, or not any more; new ones may be taken."""
 
 
-class Rejected(HardError):
+class Rejected(Failure):
     """The service understood and refused; `code` is AWS's error code."""
 
     # What EC2 says just after a change may be old.
     certain_after = SETTLE_SECONDS
+    is_remote = True
 
     # An exception that comes from a child process is made anew from its reason alone, and then given the rest.
     def __init__(self, reason: str, detail: str = "", code: str = ""):
@@ -47,16 +55,35 @@ class Rejected(HardError):
         self.code = code
 
 
+class RejectedForGood(Rejected, HardError):
+    """Refused for what waiting does not change: a parameter, a limit."""
+
+
+class RejectedForNow(Rejected, SoftError):
+    """Refused for the state that something is in at the moment, or is said to be in; a start waits for its end."""
+
+    certain_after = float("inf")
+
+
 class NotFound(HardError):
     """What the definition names is not there, or cannot be seen from here."""
 
     certain_after = SETTLE_SECONDS
+    is_remote = True
+
+
+class Conflict(HardError):
+    """What EC2 tells stands against the definition."""
+
+    certain_after = SETTLE_SECONDS
+    is_remote = True
 
 
 class AccessDenied(NotPermitted):
     """The role has no right to do it."""
 
     certain_after = SETTLE_SECONDS
+    is_remote = True
 
     def about(self, objects: str) -> str:
         """As Failure's: allow CALL on OBJECTS to role ROLE (CODE)."""
@@ -68,6 +95,7 @@ class NoCredentials(NotPermitted):
     """This node has no credentials."""
 
     certain_after = SETTLE_SECONDS
+    is_remote = True
 
 
 def failure(what: str, response: Mapping[str, Any]) -> Failure:
@@ -85,7 +113,17 @@ def failure(what: str, response: Mapping[str, Any]) -> Failure:
         return CredentialsRefused(shorten(f"{what}: EC2 does not accept the credentials ({code}): {message}"), detail)
     if code in _UNANSWERED or status >= 500 or status == 429:
         return Unanswered(shorten(f"{what}: no answer ({code}): {message}"), detail)
-    return Rejected(shorten(f"{what} failed ({code}): {message}"), detail, code)
+    kind = RejectedForNow if _is_of_a_moment(code) else RejectedForGood
+    return kind(shorten(f"{what} failed ({code}): {message}"), detail, code)
+
+
+def _is_of_a_moment(code: str) -> bool:
+    """Whether a refusal tells of the state of something, such as IncorrectState, InvalidNetworkInterface.InUse.
+
+    What a definition names is looked for by filters, and found by an empty answer to be missing: NotFound comes only for
+    what was there a moment ago.
+    """
+    return code.startswith("Incorrect") or code.endswith((".InUse", ".NotFound")) or code == "DependencyViolation"
 
 
 def _denied_reason(what: str, code: str, message: str) -> str:

@@ -14,7 +14,7 @@ from http.client import HTTPConnection, HTTPException
 from json import loads
 from urllib.parse import urlsplit
 
-from ocf_aws.ip import IpNetwork
+from ocf_aws.ip import IpAddress, IpNetwork
 from ocf_aws.ocf.errors import Unknown, shorten
 from ocf_aws.threads import call_within
 
@@ -105,25 +105,36 @@ class Imds:
                 found.add(int(number))
         return found
 
+    def addresses(self, mac: str) -> tuple[IpAddress, ...]:
+        """The addresses of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
+        return tuple(network.first for network in self._networks(mac, "local-ipv4s", "ipv6s"))
+
+    def prefixes(self, mac: str) -> tuple[IpNetwork, ...]:
+        """The delegated prefixes of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
+        return self._networks(mac, "ipv4-prefix", "ipv6-prefix")
+
     def subnet_cidrs(self, mac: str) -> tuple[IpNetwork, ...]:
         """The blocks of the subnet of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
-        return self._networks(mac, "subnet-ipv4-cidr-block") + self._networks(mac, "subnet-ipv6-cidr-blocks")
+        return self._networks(mac, "subnet-ipv4-cidr-block", "subnet-ipv6-cidr-blocks")
 
     def vpc_cidrs(self, mac: str) -> tuple[IpNetwork, ...]:
         """The blocks of the VPC of the ENI with this MAC, as far as IMDS tells them. Raises Unknown."""
-        return self._networks(mac, "vpc-ipv4-cidr-blocks") + self._networks(mac, "vpc-ipv6-cidr-blocks")
+        return self._networks(mac, "vpc-ipv4-cidr-blocks", "vpc-ipv6-cidr-blocks")
 
-    def read_ahead(self, *facts: Callable[[], object]) -> None:
-        """Read facts that will be asked for, and the role's credentials, as far as IMDS answers. For a thread."""
+    def read_ahead(self, *facts: Callable[[Imds], object]) -> None:
+        """Read facts that will be asked for, as far as IMDS answers. For a thread."""
         try:
             for fact in facts:
-                fact()
-            role = self._role(self.get(_CREDENTIALS))
-            if role:
-                self.get(f"{_CREDENTIALS}{role}")
+                fact(self)
         except Unknown:
             # Whoever asks for it is told.
             pass
+
+    def read_role_ahead(self) -> None:
+        """Read the credentials of the instance's role for the next who asks for them. Raises Unknown."""
+        role = self._role(self.get(_CREDENTIALS))
+        if role:
+            self.get(f"{_CREDENTIALS}{role}")
 
     def role_credentials(self) -> dict[str, str] | None:
         """AccessKeyId, SecretAccessKey and Token of the instance's role, as IMDS has them now; None without a role."""
@@ -148,9 +159,10 @@ class Imds:
         """As get, of what changes with time: what was read ahead is good for one time."""
         return self._answers.pop(path) if path in self._answers else self._ask(path)
 
-    def _networks(self, mac: str, fact: str) -> tuple[IpNetwork, ...]:
+    def _networks(self, mac: str, *facts: str) -> tuple[IpNetwork, ...]:
+        words = [word for fact in facts for word in (self.interface(mac, fact) or "").split()]
         try:
-            return tuple(IpNetwork.parse(word) for word in (self.interface(mac, fact) or "").split())
+            return tuple(IpNetwork.parse(word) for word in words)
         except ValueError as error:
             raise Unknown(shorten(f"IMDS answers nonsense: {error}")) from error
 
@@ -177,7 +189,7 @@ class Imds:
             if status == 403:
                 self._unavailable = Unknown("IMDS is disabled on this instance")
                 raise self._unavailable
-            if status != 200 or not _is_sound(text):
+            if status != 200 or not _is_sound(text) or not text:
                 raise Unknown(f"IMDS gives no token: HTTP status {status}")
             self._token = text
         status, text = self._request("GET", path, {"X-aws-ec2-metadata-token": self._token}, deadline)
@@ -207,6 +219,9 @@ class Imds:
             return answer.status, answer.read().decode(errors="replace")
         except (OSError, HTTPException) as error:
             raise Unknown(shorten(f"IMDS at {place} does not answer: {str(error) or type(error).__name__}")) from error
+        except ValueError as error:
+            # Of a token that no header can carry; the error would tell it.
+            raise Unknown(f"IMDS answers nonsense for {path}") from error
         finally:
             connection.close()
 

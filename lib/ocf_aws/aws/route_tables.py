@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from threading import Event
 
-from ocf_aws.aws.errors import AccessDenied, NotFound, Rejected
+from ocf_aws.aws.errors import AccessDenied, Conflict, NotFound, Rejected
 from ocf_aws.ip import IpAddress
 from ocf_aws.ocf.errors import SETTLE_SECONDS, Failure, HardError, Unknown, combine, shorten
 from ocf_aws.record import Record
-from ocf_aws.threads import outcomes, results
+from ocf_aws.threads import BackgroundThread, outcomes, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from ocf_aws.ocf.log import Log
     from ocf_aws.parameters import RouteTableSelector
 
-_FIRST_READ_BACK = 0.01
-"""Seconds after a write until it is read back."""
+_FIRST_READ_BACK = 0.05
+"""Seconds after a write went out until it is read back, at the latest: an answer may take longer."""
+
+_FIRST_PAUSE = 0.01
+"""Seconds until an answer that is old is asked for again."""
 
 
 class Target(Record):
@@ -104,23 +108,25 @@ def describe_routes(ec2: Client, selector: RouteTableSelector, ip: IpAddress, vp
         questions.append({"route-table-id": list(selector.ids)})
     for key, value in selector.tags:
         questions.append({f"tag:{key}": [value], "vpc-id": [vpc_id] if vpc_id else []})
-    answers = results(*(partial(_describe_tables, ec2, question) for question in questions))
+    answers = results(*(partial(describe_tables, ec2, question) for question in questions))
     routes = {table_id: Route(table_id, None, None) for table_id in selector.ids}
     for table in [table for answer in answers for table in answer]:
         table_id = table["RouteTableId"]
-        routes[table_id] = Route(table_id, table["VpcId"], _find_entry(table, ip))
+        routes[table_id] = Route(table_id, table["VpcId"], find_entry(table, ip))
     for (key, value), answer in zip(reversed(selector.tags), reversed(answers)):
         if not answer:
             raise NotFound(f"correct parameter 'routing_table': no route table of {vpc_id} has the tag {key}={value}")
     return list(routes.values())
 
 
-def _describe_tables(ec2: Client, question: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+def describe_tables(ec2: Client, question: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """The route tables that filters select, in EC2's words; a filter without values is left out. Raises as Client.call."""
     filters = [{"Name": name, "Values": values} for name, values in question.items() if values]
     return ec2.paginate("describe_route_tables", "RouteTables", Filters=filters)
 
 
-def _find_entry(table: Mapping[str, Any], ip: IpAddress) -> dict[str, Any] | None:
+def find_entry(table: Mapping[str, Any], ip: IpAddress) -> dict[str, Any] | None:
+    """The entry of a table for exactly this address, in EC2's words; None without one."""
     entries: list[dict[str, Any]] = table.get("Routes") or []
     for entry in entries:
         block = entry.get("DestinationIpv6CidrBlock" if ip.is_ipv6 else "DestinationCidrBlock")
@@ -157,8 +163,8 @@ class RouteUpdate:
         Raises as Client.call.
         """
         selected = {route.table_id for route in self.describe()}
-        tables = _describe_tables(self._ec2, {"vpc-id": [self.target.vpc_id] if self.target.vpc_id else []})
-        routes = [Route(table["RouteTableId"], table["VpcId"], _find_entry(table, self._ip)) for table in tables]
+        tables = describe_tables(self._ec2, {"vpc-id": [self.target.vpc_id] if self.target.vpc_id else []})
+        routes = [Route(table["RouteTableId"], table["VpcId"], find_entry(table, self._ip)) for table in tables]
         return [route for route in routes if route.names(self.target) and route.table_id not in selected]
 
     def apply(self, routes: list[Route], deadline: Deadline) -> None:
@@ -167,20 +173,56 @@ class RouteUpdate:
         A table that fails does not stop the others. One of several that is not found is warned of. Raises a Failure that
         names each table that failed.
         """
-        for _ in deadline.within(SETTLE_SECONDS).attempts(first=_FIRST_READ_BACK):
-            if self._written or self._failures:
-                routes = self._read_back(routes)
-            wrong = [route for route in routes if not route.leads_to(self.target)]
-            self._write([route for route in wrong if self._is_open(route)])
-            # Reads may lag behind a write that has succeeded ("Eventual consistency", EC2 developer guide).
-            if not any(self._is_open(route) or route.table_id in self._written for route in wrong):
-                break
+        if not self._is_settled(routes):
+            for _ in deadline.within(SETTLE_SECONDS).attempts(first=_FIRST_PAUSE):
+                # Reads may lag behind a write that has succeeded ("Eventual consistency", EC2 developer guide).
+                routes = self._write([route for route in routes if self._is_open(route)], self._write_one, routes)
+                if self._is_settled(routes):
+                    break
         self._report(routes)
 
-    def _read_back(self, routes: list[Route]) -> list[Route]:
-        try:
+    def replace_unseen(self) -> list[Route]:
+        """Replace the routes before looking at them, and return them as EC2 tells them then. Raises as Client.call.
+
+        For an address that has no holder any more: it saves the time of one call. What ReplaceRoute refuses (there is no
+        route, AWS keeps the route) is left as it is. Where tags select the tables, this only looks.
+        """
+        if self._selector.tags:
             return self.describe()
-        except (Unknown, AccessDenied) as error:
+        unseen = [Route(table_id, "", None) for table_id in self._selector.ids]
+        routes = self._write(unseen, self._replace_unseen, unseen)
+        # What is to be said of a table, the look at it tells.
+        self._failures.clear()
+        return routes
+
+    def _is_settled(self, routes: list[Route]) -> bool:
+        """Whether nothing is left to write, nor a write to read back."""
+        wrong = [route for route in routes if not route.leads_to(self.target)]
+        return not any(self._is_open(route) or route.table_id in self._written for route in wrong)
+
+    def _write(self, wrong: list[Route], act: Callable[[Route], None], routes: list[Route]) -> list[Route]:
+        """Act on those routes, and return all of them as EC2 tells them then. Raises as Client.call."""
+        is_written = Event()
+
+        def read() -> list[Route]:
+            is_written.wait(_FIRST_READ_BACK)
+            return self.describe()
+
+        # EC2 has mostly done a write some time before it answers it.
+        reading = BackgroundThread(read)
+        failed = dict(self._failed(wrong, act))
+        is_written.set()
+        self._failures.update(failed)
+        for table_id in {route.table_id for route in wrong} - set(failed):
+            self._failures.pop(table_id, None)
+            self._written.add(table_id)
+        # Whether a write was done whose answer was lost, only a read after it can tell.
+        return self._read_back(self.describe if failed else reading.result, routes)
+
+    def _read_back(self, read: Callable[[], list[Route]], routes: list[Route]) -> list[Route]:
+        try:
+            return read()
+        except Failure as error:
             if self._failures:
                 raise
             # EC2 has accepted every write: a start that fails would take the service away again.
@@ -189,16 +231,11 @@ class RouteUpdate:
             return [route._replace(entry=entry) if route.table_id in self._written else route for route in routes]
 
     def _is_open(self, route: Route) -> bool:
-        """Whether a write may still help: none was accepted yet, and none was refused for good."""
+        """Whether a write may help: the route is wrong, none was accepted yet, and none was refused for good."""
+        if route.leads_to(self.target):
+            return False
         failure = self._failures.get(route.table_id)
         return route.table_id not in self._written and not isinstance(failure, HardError)
-
-    def _write(self, routes: list[Route]) -> None:
-        failed = dict(self._failed(routes, self._write_one))
-        self._failures.update(failed)
-        for table_id in {route.table_id for route in routes} - set(failed):
-            self._failures.pop(table_id, None)
-            self._written.add(table_id)
 
     def _failed(self, routes: list[Route], act: Callable[[Route], None]) -> list[tuple[str, Failure]]:
         """Act on all routes at once; returns the failures, each with the id of its table."""
@@ -211,13 +248,17 @@ class RouteUpdate:
         if not route.is_visible:
             raise NotFound(str(problem))
         if route.is_managed:
-            raise HardError(str(problem))
+            raise Conflict(str(problem))
         if route.entry is not None:
             self._replace(route.table_id, **more)
         else:
             self._create(route.table_id, **more)
         if not more:
             self._log.info(f"{route.table_id} {problem}; now it sends {self._ip} to {self.target.eni_id}")
+
+    def _replace_unseen(self, route: Route) -> None:
+        self._call("replace_route", route.table_id, NetworkInterfaceId=self.target.eni_id)
+        self._log.info(f"{route.table_id} now sends {self._ip} to {self.target.eni_id}")
 
     def _replace(self, table_id: str, **more: Any) -> None:
         try:
@@ -230,7 +271,7 @@ class RouteUpdate:
 
     def _create(self, table_id: str, **more: Any) -> None:
         if not self._may_create:
-            raise HardError("has no route for it, and create_route=false: create it once")
+            raise Conflict("has no route for it, and create_route=false: create it once")
         try:
             self._call("create_route", table_id, NetworkInterfaceId=self.target.eni_id, **more)
         except Rejected as error:
@@ -275,12 +316,16 @@ class RouteUpdate:
 
         Raises a Failure that names each table where not.
         """
+        if failed := self.dry_run_failures(routes, is_deleting):
+            raise combine(failed)
+
+    def dry_run_failures(self, routes: list[Route], is_deleting: bool) -> list[tuple[str, Failure]]:
+        """As dry_run, but returns why not, each with the id of its table."""
         failed = self._failed(routes, partial(self._write_one, DryRun=True))
         if is_deleting:
             present = [route for route in routes if route.entry is not None]
             failed += self._failed(present, partial(self._delete, DryRun=True))
-        if failed:
-            raise combine(failed)
+        return failed
 
 
 def _says_no_route(error: Rejected) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocf_aws.aws.errors import NoCredentials, Rejected, Unanswered, failure
+from ocf_aws.aws.errors import NoCredentials, RejectedForGood, Unanswered, failure
 from ocf_aws.aws.loading import load_boto3, read_authorities, share_ssl_context, use_service_models
 from ocf_aws.ocf.errors import Failure, FatalError, HardError, NotInstalled, NotPermitted, shorten
 from ocf_aws.parameters import without_password
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 2.0
 _READ_SECONDS = 5.0
-_CONNECTIONS = 16
+_CONNECTIONS = 24
 
 
 class Access(Record):
@@ -114,7 +114,9 @@ def make_client(
         raise FatalError(shorten(f"correct the definition: {error}")) from error
     except Exception as error:
         # Providers of credentials fail in ways of their own, and for a moment: a process, a file, IMDS, STS.
-        raise Unanswered(shorten(f"no client for {service}: {str(error) or type(error).__name__}"), str(error)) from error
+        raise Unanswered(
+            shorten(f"no client for {service}: {str(error) or type(error).__name__}"), str(error)
+        ) from error
 
 
 def invoke(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,7 +139,7 @@ def invoke(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str,
             "give the instance a role, or set parameter 'profile': no AWS credentials on this node", f"{what}: {error}"
         ) from error
     except aws.ParamValidationError as error:
-        raise Rejected(shorten(f"{what}: {error}"), str(error), "ParamValidation") from error
+        raise RejectedForGood(shorten(f"{what}: {error}"), str(error), "ParamValidation") from error
     except Exception as error:
         # Time-outs, refused and broken connections, TLS, answers that no parser understands, and whatever else.
         text = without_password(str(error)) if "proxy" in str(error).lower() else str(error)

@@ -16,7 +16,6 @@ from struct import pack, unpack_from
 from time import sleep
 
 from ocf_aws.ocf.errors import NotInstalled, SoftError
-from ocf_aws.site_packages import find, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -229,6 +228,8 @@ def _message_class(name: str) -> Any:
 
 def _import(name: str) -> Any:
     """A module of pyroute2, without running the package's own __init__, which loads all of it (0.15 s)."""
+    from ocf_aws.site_packages import find, load
+
     if "pyroute2" in sys.modules:
         return load(name)
     # `types`, which names this class, takes 1 ms to load.

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 20.0
 """Seconds, where nobody names a timeout: Pacemaker's own default for an operation."""
 
+_SHORTEST_ATTEMPT = 0.2
+"""Seconds. An attempt with less time tells only that it had none, and hides what the one before it was told."""
+
 
 class Deadline(Record):
     """A point in time by which something has to be done: `end` on the monotonic clock, in seconds."""
@@ -40,15 +43,20 @@ class Deadline(Record):
         """This deadline, or the one that ends after `seconds`: whichever comes first."""
         return Deadline(min(self.end, monotonic() + seconds))
 
+    def earlier(self, seconds: float) -> Deadline:
+        """A deadline so many seconds before this one."""
+        return Deadline(self.end - seconds)
+
     def attempts(self, first: float = 0.1, longest: float = 1.0) -> Iterator[None]:
         """Sleep between attempts, each time longer by half, until the time is over.
 
         first, longest: seconds. Yields once before the first pause, so that `for _ in deadline.attempts():` tries at
-        least once. Each pause is random by a quarter: nodes that start together do not ask EC2 together.
+        least once; each further attempt has some time left. Each pause is random by a quarter: nodes that start
+        together do not ask EC2 together.
         """
         pause = first
         yield
-        while self.left() > pause:
+        while self.left() > pause + _SHORTEST_ATTEMPT:
             # `random` takes 5 ms to load.
             sleep(pause * (0.75 + urandom(1)[0] / 1020))
             yield

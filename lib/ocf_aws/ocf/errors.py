@@ -40,6 +40,9 @@ class Failure(Exception):
     certain_after = 0.0
     """Seconds for which a start has to meet it again and again before it counts."""
 
+    is_remote = False
+    """Whether a service elsewhere says so, and not this node."""
+
     def __init__(self, reason: str, detail: str = ""):
         super().__init__(reason)
         self.detail = detail
@@ -62,6 +65,7 @@ class Unknown(SoftError):
     """EC2, STS or IMDS gave no answer, or nonsense: nothing is known, which is never the same as "no"."""
 
     certain_after = float("inf")
+    is_remote = True
 
 
 class HardError(Failure):
@@ -134,6 +138,7 @@ def combine(failures: Iterable[tuple[str, Failure]]) -> Failure:
         "; ".join(f"{name}: {failure.full_text}" for name, failure in failures),
     )
     combined.certain_after = max(each.certain_after for _, each in ranked if _rank(each) == _rank(hardest))
+    combined.is_remote = hardest.is_remote
     return combined
 
 

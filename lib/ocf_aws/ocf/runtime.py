@@ -13,7 +13,17 @@ import sys
 from time import monotonic
 
 from ocf_aws.ocf.deadline import DEFAULT_TIMEOUT, Deadline
-from ocf_aws.ocf.errors import ExitStatus, Failure, NotPermitted, NotRunning, Unimplemented, Unknown, unforeseen
+from ocf_aws.ocf.errors import (
+    ExitStatus,
+    Failure,
+    HardError,
+    NotPermitted,
+    NotRunning,
+    SoftError,
+    Unimplemented,
+    Unknown,
+    unforeseen,
+)
 from ocf_aws.ocf.log import Log
 from ocf_aws.record import Record
 
@@ -26,8 +36,8 @@ if TYPE_CHECKING:
 
 _RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 2.0
-_LAST_ATTEMPT_SECONDS = 1.0
-"""An attempt that begins later could not end before the deadline."""
+_ATTEMPT_SECONDS = 1.0
+"""What an attempt takes at least: to load boto3 and to make a client has no bound on a busy node."""
 
 
 class Context(Record):
@@ -108,8 +118,11 @@ def _attempt(context: Context) -> None:
             raise NotPermitted(f"run {context.agent.name} as root")
         if _check_parameters(context, action):
             _outlast(context, action) if action.outlasts else action.function(context)
-    except Failure:
-        raise
+    except Failure as failure:
+        if context.action != "reload-agent" or not failure.is_remote:
+            raise
+        # The resource serves: a failed reload would restart it.
+        context.log.warning(f"reloaded as far as possible: {failure.full_text}")
     except Exception as error:
         from traceback import format_exc
 
@@ -141,27 +154,39 @@ def _outlast(context: Context, action: Action) -> None:
 
     One failed start bans the node (start-failure-is-fatal, "Pacemaker Explained"), so what may pass is waited for.
     """
-    first_seen: dict[type[Failure], float] = {}
+    kind: type[Failure] | None = None
+    since = 0.0
     failure: Failure = Unknown("no time left")
-    last_begin = Deadline(context.deadline.end - _LAST_ATTEMPT_SECONDS)
-    for _ in last_begin.attempts(_RETRY_SECONDS, _LONGEST_RETRY_SECONDS):
+    met: Failure
+    for _ in context.deadline.earlier(_ATTEMPT_SECONDS).attempts(_RETRY_SECONDS, _LONGEST_RETRY_SECONDS):
         try:
             action.function(context)
             return
         except Failure as error:
-            failure = error
+            met = error
         except Exception as error:
-            failure = unforeseen(error)
+            met = unforeseen(error)
         gc.enable()
-        since = first_seen.setdefault(type(failure), monotonic())
+        if kind and isinstance(met, Unknown) and not context.deadline.left():
+            # It was cut off by the deadline: what was met before tells more.
+            break
+        failure = met
+        if type(failure) is not kind:
+            kind, since = type(failure), monotonic()
         if monotonic() - since >= failure.certain_after:
             raise failure
         context.log.repeated(type(failure).__name__, f"{context.action}: trying again: {failure.full_text}")
-    if action.name == "reload-agent" and isinstance(failure, Unknown):
-        # The resource serves: a failed reload would restart it.
-        context.log.warning(f"reloaded as far as possible: {failure.full_text}")
-        return
+    if isinstance(failure, HardError):
+        # Not met for long enough to ban the node.
+        raise _softened(failure) from failure
     raise failure
+
+
+def _softened(failure: HardError) -> SoftError:
+    """The same, of which Pacemaker recovers."""
+    softened = SoftError(str(failure), failure.detail)
+    softened.is_remote = failure.is_remote
+    return softened
 
 
 def _report(context: Context, failure: Failure) -> None:
@@ -171,6 +196,8 @@ def _report(context: Context, failure: Failure) -> None:
         context.log.to_terminal(str(failure))
         return
     context.log.error(f"{context.action}: {failure.full_text}")
+    if context.action in ("start", "validate-all"):
+        context.log.info(f"what else is missing on this node: ocf-aws check {context.resource}")
     context.log.exit_reason(str(failure))
 
 

@@ -170,9 +170,12 @@ def test_new_credentials_that_cannot_be_had_end_the_call_with_the_reason(log: Lo
 
 def test_the_next_pages_are_read_with_the_token_of_the_one_before(log: Log) -> None:
     service = FakeService(
-        {"Subnets": [1, 2], "NextToken": "second"}, {"Subnets": [], "NextToken": "third"}, {"Subnets": [3]}
+        {"Subnets": [{"A": 1}, {"A": 2}], "NextToken": "second"},
+        {"Subnets": [], "NextToken": "third"},
+        {"Subnets": [{"A": 3}]},
     )
-    assert make(service, log).paginate("describe_subnets", "Subnets", Filters=["f"]) == [1, 2, 3]
+    found = make(service, log).paginate("describe_subnets", "Subnets", Filters=["f"])
+    assert found == [{"A": 1}, {"A": 2}, {"A": 3}]
     assert service.requests == [
         {"Filters": ["f"]},
         {"Filters": ["f"], "NextToken": "second"},
@@ -212,7 +215,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     made: list[tuple[Any, ...]] = []
     credentials = {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "SessionToken": "t"}
 
-    def make_client(service: str, access: Any, imds: Any, deadline: Deadline, keys: Any = None) -> FakeService:
+    def make_client(
+        service: str, access: Any, imds: Any, deadline: Deadline, keys: Any = None, *, is_whole: bool = False
+    ) -> FakeService:
         made.append((service, access, deadline.left(), keys))
         return FakeService({"Credentials": credentials} if service == "sts" else {"Subnets": []}, service=service)
 

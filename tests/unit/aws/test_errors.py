@@ -10,6 +10,8 @@ from ocf_aws.aws.errors import (
     NoCredentials,
     NotFound,
     Rejected,
+    RejectedForGood,
+    RejectedForNow,
     Unanswered,
     failure,
 )
@@ -36,7 +38,11 @@ def translate(code: str, message: str = "why", status: int = 400) -> Failure:
             CredentialsRefused,
             "AuthFailure InvalidClientTokenId SignatureDoesNotMatch RequestExpired ExpiredToken IncompleteSignature",
         ),
-        (Rejected, "IncorrectState InvalidParameterValue InvalidRouteTableID.NotFound AttachmentLimitExceeded"),
+        (RejectedForGood, "InvalidParameterValue AttachmentLimitExceeded"),
+        (
+            RejectedForNow,
+            "IncorrectState IncorrectInstanceState InvalidNetworkInterface.InUse InvalidRouteTableID.NotFound",
+        ),
     ],
 )
 def test_each_code_is_of_one_kind(kind: type[Failure], codes: str) -> None:

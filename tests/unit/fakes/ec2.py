@@ -1,6 +1,6 @@
 """The part of EC2 that the library asks, with state: what a call changes, the next one tells.
 
-Stands in for aws.client.Client. Errors are made of EC2's own codes and words by the library's translation.
+A Client whose calls reach no network. Errors are made of EC2's own codes and words by the library's translation.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ocf_aws.aws.client import Client
 from ocf_aws.aws.errors import failure
 from ocf_aws.ocf.errors import Failure
 
@@ -20,7 +21,7 @@ def refusal(operation: str, code: str, message: str = "") -> Failure:
     return failure(what, {"Error": {"Code": code, "Message": message}})
 
 
-class FakeEc2:
+class FakeEc2(Client):
     """ENIs, instances, subnets and route tables, as Client.call and Client.paginate tell them.
 
     now: the time, for what takes attach_seconds and detach_seconds. stuck: ENIs that leave by force alone.
@@ -43,7 +44,7 @@ class FakeEc2:
         self._faults: dict[str, list[Failure]] = {}
         self._lost: dict[str, int] = {}
         self._old: tuple[int, Any] = (0, None)
-        self._lock = threading.RLock()
+        self._state_lock = threading.RLock()
 
     # --- trouble ---
 
@@ -88,7 +89,7 @@ class FakeEc2:
 
     def hold(self, eni_id: str, instance_id: str, index: int = 1) -> str:
         """Let an instance have the ENI; returns the id of the attachment."""
-        attachment = {
+        attachment: dict[str, Any] = {
             "AttachmentId": f"eni-attach-{len(self._ends) + 1}",
             "Status": "attached",
             "InstanceId": instance_id,
@@ -115,7 +116,7 @@ class FakeEc2:
 
     def call(self, operation: str, *, retry: bool = True, **request: Any) -> dict[str, Any]:
         """As Client.call."""
-        with self._lock:
+        with self._state_lock:
             self.calls.append((operation, request))
             self._settle()
             if self._faults.get(operation):
@@ -227,7 +228,7 @@ class FakeEc2:
             assert change["Attachment"]["AttachmentId"] == eni["Attachment"]["AttachmentId"]
             eni["Attachment"]["DeleteOnTermination"] = change["Attachment"]["DeleteOnTermination"]
 
-    def _create_route(self, RouteTableId: str, NetworkInterfaceId: str, DryRun: bool = False, **block: str) -> None:
+    def _create_route(self, RouteTableId: str, NetworkInterfaceId: str, DryRun: bool = False, **block: Any) -> None:
         routes = self.tables[RouteTableId]["Routes"]
         if DryRun:
             return
@@ -235,7 +236,7 @@ class FakeEc2:
             raise refusal("create_route", "RouteAlreadyExists", "The route identified by it already exists.")
         routes.append({**block, "NetworkInterfaceId": NetworkInterfaceId, "State": "active", "Origin": "CreateRoute"})
 
-    def _replace_route(self, RouteTableId: str, NetworkInterfaceId: str, DryRun: bool = False, **block: str) -> None:
+    def _replace_route(self, RouteTableId: str, NetworkInterfaceId: str, DryRun: bool = False, **block: Any) -> None:
         if not DryRun:
             try:
                 self._delete_route(RouteTableId, **block)
@@ -244,7 +245,7 @@ class FakeEc2:
                 raise refusal("replace_route", "InvalidParameterValue", text) from None
             self._create_route(RouteTableId, NetworkInterfaceId, **block)
 
-    def _delete_route(self, RouteTableId: str, DryRun: bool = False, **block: str) -> None:
+    def _delete_route(self, RouteTableId: str, DryRun: bool = False, **block: Any) -> None:
         routes = self.tables[RouteTableId]["Routes"]
         found = [route for route in routes if block.items() <= route.items()]
         if not found:

@@ -16,8 +16,8 @@ from ocf_aws.ocf.errors import SoftError
 Object = tuple[bytes, dict[int, bytes]]
 
 
-class FakeKernel:
-    """Links, addresses, rules and routes; stands in for kernel.netlink's dump(), encode() and Rtnl.
+class FakeKernel(netlink.Rtnl):
+    """Links, addresses, rules and routes; an Rtnl without a socket, and dump() and encode() of netlink.
 
     rules, routes: each with the number of its protocol. done: the changes that were asked for, in words.
     """

@@ -37,13 +37,13 @@ def test_addresses_are_told_with_link_and_prefix(link: Link) -> None:
 
 @pytest.mark.parametrize("ip", [IP, IP6])
 def test_an_address_is_added_alone_in_its_prefix_and_removed(kernel: FakeKernel, link: Link, ip: IpAddress) -> None:
-    assert add_address(kernel, ip, link, protocol=203)  # type: ignore[arg-type]
-    assert not add_address(kernel, ip, link)  # type: ignore[arg-type]
+    assert add_address(kernel, ip, link, protocol=203)
+    assert not add_address(kernel, ip, link)
     placed = find_address(ip)
-    assert placed is not None and placed == (ip, ip.bits, ENS5, 203)
-    assert remove_address(kernel, placed)  # type: ignore[arg-type]
+    assert placed is not None and tuple(placed) == (ip, ip.bits, ENS5, 203)
+    assert remove_address(kernel, placed)
     assert find_address(ip) is None
-    assert not remove_address(kernel, placed)  # type: ignore[arg-type]
+    assert not remove_address(kernel, placed)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import errno
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from struct import pack
 
@@ -43,7 +44,7 @@ class Script:
 
     def socket(self, family: int, kind: int, protocol: int) -> ScriptedSocket:
         """In place of _socket.socket."""
-        assert (family, protocol) == (netlink.AF_NETLINK, netlink.NETLINK_ROUTE)
+        assert (family, protocol) == (socket.AF_NETLINK, socket.NETLINK_ROUTE)
         self.open += 1
         return ScriptedSocket(self)
 
@@ -74,8 +75,13 @@ class ScriptedSocket:
         self._kernel.close()
 
 
+Answer = Callable[..., Script]
+
+
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
+    """Lets the kernel answer with these replies from now on."""
+
     def answer(*replies: list[bytes]) -> Script:
         script = Script(*replies)
         monkeypatch.setattr(netlink, "socket", script.socket)
@@ -111,29 +117,29 @@ def test_attributes_that_cannot_be_are_the_end(payload: bytes) -> None:
 # --- a dump -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_in_one_part_is_read(answer) -> None:  # type: ignore[no-untyped-def]
+def test_an_answer_in_one_part_is_read(answer: Answer) -> None:
     script = answer([an_address(1) + an_address(2) + THE_END])
     assert numbers() == [1, 2]
     assert script.open == 0
 
 
-def test_an_answer_in_several_parts_is_read_to_its_end(answer) -> None:  # type: ignore[no-untyped-def]
+def test_an_answer_in_several_parts_is_read_to_its_end(answer: Answer) -> None:
     answer([an_address(1) + an_address(2), an_address(3), an_address(4) + THE_END])
     assert numbers() == [1, 2, 3, 4]
 
 
-def test_the_end_may_come_alone(answer) -> None:  # type: ignore[no-untyped-def]
+def test_the_end_may_come_alone(answer: Answer) -> None:
     answer([an_address(1), THE_END])
     assert numbers() == [1]
 
 
-def test_messages_whose_length_is_odd_are_aligned(answer) -> None:  # type: ignore[no-untyped-def]
+def test_messages_whose_length_is_odd_are_aligned(answer: Answer) -> None:
     odd = message(RTM_NEWADDR, pack("=BBBBI", 2, 32, 0, 0, 1) + b"\x05\0\x03\0x")
     answer([odd + an_address(7) + THE_END])
     assert [attributes for _, attributes in dump(RTM_GETADDR)] == [{3: b"x"}, {2: b"\n\0\0\x07"}]
 
 
-def test_a_request_names_the_family_in_a_whole_header(answer) -> None:  # type: ignore[no-untyped-def]
+def test_a_request_names_the_family_in_a_whole_header(answer: Answer) -> None:
     script = answer([THE_END])
     dump(RTM_GETADDR, 10)
     assert script.requests == [pack("=IHHII", 24, RTM_GETADDR, 0x301, 1, 0) + bytes([10, 0, 0, 0, 0, 0, 0, 0])]
@@ -144,34 +150,34 @@ def test_a_request_names_the_family_in_a_whole_header(answer) -> None:  # type: 
     [[an_address(1, INTERRUPTED), THE_END], [an_address(1), message(DONE, pack("=i", 0), INTERRUPTED)]],
     ids=["in an object", "at the end"],
 )
-def test_a_dump_that_a_change_interrupted_is_read_again(answer, interrupted: list[bytes]) -> None:  # type: ignore[no-untyped-def]
+def test_a_dump_that_a_change_interrupted_is_read_again(answer: Answer, interrupted: list[bytes]) -> None:
     script = answer(interrupted, interrupted, [an_address(1) + an_address(2) + THE_END])
     assert numbers() == [1, 2]
     assert len(script.requests) == 3 and script.open == 0
 
 
-def test_a_dump_that_is_interrupted_again_and_again_is_given_up(answer) -> None:  # type: ignore[no-untyped-def]
+def test_a_dump_that_is_interrupted_again_and_again_is_given_up(answer: Answer) -> None:
     script = answer([an_address(1, INTERRUPTED), THE_END])
     with pytest.raises(SoftError, match="the kernel's tables change faster than they can be read"):
         numbers()
     assert len(script.requests) == 5 and script.open == 0
 
 
-def test_an_error_is_told_in_the_kernel_s_words(answer) -> None:  # type: ignore[no-untyped-def]
+def test_an_error_is_told_in_the_kernel_s_words(answer: Answer) -> None:
     script = answer([message(ERROR, pack("=i", -errno.EPERM) + bytes(16))])
     with pytest.raises(SoftError, match="the kernel does not answer by netlink: .*not permitted"):
         numbers()
     assert script.open == 0
 
 
-def test_a_dump_that_breaks_off_is_an_error_and_no_short_table(answer) -> None:  # type: ignore[no-untyped-def]
+def test_a_dump_that_breaks_off_is_an_error_and_no_short_table(answer: Answer) -> None:
     answer([an_address(1), message(DONE, pack("=i", -errno.EMSGSIZE))])
     with pytest.raises(SoftError, match="Message too long"):
         numbers()
 
 
 @pytest.mark.parametrize("parts", [[], [an_address(1)]], ids=["at once", "in the middle"])
-def test_silence_is_an_error_within_a_bound(answer, parts: list[bytes]) -> None:  # type: ignore[no-untyped-def]
+def test_silence_is_an_error_within_a_bound(answer: Answer, parts: list[bytes]) -> None:
     script = answer(parts)
     with pytest.raises(SoftError, match="the kernel does not answer by netlink: timed out"):
         numbers()
@@ -185,20 +191,20 @@ def acknowledge(code: int) -> list[bytes]:
     return [message(ERROR, pack("=i", -code) + bytes(16))]
 
 
-def test_a_change_that_is_acknowledged_was_made(answer) -> None:  # type: ignore[no-untyped-def]
+def test_a_change_that_is_acknowledged_was_made(answer: Answer) -> None:
     script = answer(acknowledge(0))
     with Rtnl() as rtnl:
         assert rtnl.request("add it", RTM_NEWADDR, b"body", flags=netlink.NLM_F_CREATE)
     assert script.requests == [pack("=IHHII", 20, RTM_NEWADDR, 0x405, 1, 0) + b"body"] and script.open == 0
 
 
-def test_a_change_that_is_there_already_was_not_made(answer) -> None:  # type: ignore[no-untyped-def]
+def test_a_change_that_is_there_already_was_not_made(answer: Answer) -> None:
     answer(acknowledge(errno.EEXIST))
     with Rtnl() as rtnl:
         assert not rtnl.request("add it", RTM_NEWADDR, b"body", tolerate=(errno.EEXIST,))
 
 
-def test_a_change_that_is_refused_is_told_in_the_kernel_s_words(answer) -> None:  # type: ignore[no-untyped-def]
+def test_a_change_that_is_refused_is_told_in_the_kernel_s_words(answer: Answer) -> None:
     answer(acknowledge(errno.EACCES), acknowledge(0))
     with Rtnl() as rtnl:
         with pytest.raises(SoftError, match="^cannot add it: Permission denied$"):
@@ -206,7 +212,7 @@ def test_a_change_that_is_refused_is_told_in_the_kernel_s_words(answer) -> None:
         assert rtnl.request("add more", RTM_NEWADDR, b"body")
 
 
-def test_a_change_without_an_answer_fails_within_a_bound(answer) -> None:  # type: ignore[no-untyped-def]
+def test_a_change_without_an_answer_fails_within_a_bound(answer: Answer) -> None:
     answer([])
     with Rtnl() as rtnl, pytest.raises(SoftError, match="cannot add it: timed out"):
         rtnl.request("add it", RTM_NEWADDR, b"body")

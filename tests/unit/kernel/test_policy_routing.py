@@ -58,26 +58,26 @@ def test_a_bare_link_lacks_all_and_has_nothing(kernel: FakeKernel) -> None:
 
 
 def test_all_is_added_once_and_addresses_last(kernel: FakeKernel) -> None:
-    changes = CONFIG.apply(kernel, ENS6)  # type: ignore[arg-type]
+    changes = CONFIG.apply(kernel, ENS6)
     assert len(changes) == 10 and changes[-2:] == ["added 10.0.1.50", "added 2001:db8:1::50"]
     assert CONFIG.check(ENS6).missing == [] and CONFIG.check(ENS6).has_address
-    assert CONFIG.apply(kernel, ENS6) == []  # type: ignore[arg-type]
+    assert CONFIG.apply(kernel, ENS6) == []
 
 
 @pytest.mark.parametrize("number", range(3))
 def test_a_part_that_is_lost_is_missed_and_put_back(kernel: FakeKernel, number: int) -> None:
-    CONFIG.apply(kernel, ENS6)  # type: ignore[arg-type]
+    CONFIG.apply(kernel, ENS6)
     table = (kernel.addresses, kernel.rules, kernel.routes)[number]
     table.pop(0)
     assert len(CONFIG.check(ENS6).missing) == 1 and CONFIG.check(ENS6).has_any
-    assert len(CONFIG.apply(kernel, ENS6)) == 1  # type: ignore[arg-type]
+    assert len(CONFIG.apply(kernel, ENS6)) == 1
     assert CONFIG.check(ENS6).missing == []
 
 
 def test_what_the_eni_does_not_have_any_more_is_removed(kernel: FakeKernel) -> None:
-    CONFIG.apply(kernel, ENS6)  # type: ignore[arg-type]
+    CONFIG.apply(kernel, ENS6)
     fewer = LinkConfig(TABLE, (FOUR,), (), (SUBNET,))
-    fewer.apply(kernel, ENS6)  # type: ignore[arg-type]
+    fewer.apply(kernel, ENS6)
     assert [str(each.ip) for each in kernel.addresses] == ["10.0.1.50"]
     assert [rule for _, rule in kernel.rules] == fewer.rules
     assert [route for _, route in kernel.routes] == fewer.routes(ENS6)
@@ -91,33 +91,33 @@ def test_what_others_have_stays(kernel: FakeKernel) -> None:
     kernel.routes.append((3, Route(SUBNET, None, 5, TABLE)))
     kernel.routes.append((PROTOCOL, Route(PREFIX, None, 5, 255)))
     before = [*kernel.addresses], [*kernel.rules], [*kernel.routes]
-    CONFIG.apply(kernel, ENS6)  # type: ignore[arg-type]
-    CONFIG.remove(kernel, ENS6)  # type: ignore[arg-type]
+    CONFIG.apply(kernel, ENS6)
+    CONFIG.remove(kernel, ENS6)
     assert (kernel.addresses, kernel.rules, kernel.routes) == before
 
 
 def test_addresses_of_others_are_removed_only_where_they_are_named(kernel: FakeKernel) -> None:
     kernel.add_address("10.0.1.50/32", 6)
-    assert CONFIG.remove(kernel, ENS6, named=False) == []  # type: ignore[arg-type]
-    assert CONFIG.remove(kernel, ENS6) == ["removed 10.0.1.50"]  # type: ignore[arg-type]
+    assert CONFIG.remove(kernel, ENS6, named=False) == []
+    assert CONFIG.remove(kernel, ENS6) == ["removed 10.0.1.50"]
 
 
 def test_addresses_without_a_mark_are_known_by_their_rules(kernel: FakeKernel) -> None:
-    CONFIG.apply(kernel, ENS6)  # type: ignore[arg-type]
+    CONFIG.apply(kernel, ENS6)
     kernel.addresses[:] = [each._replace(protocol=0) for each in kernel.addresses]
-    CONFIG.remove(kernel, ENS6, named=False)  # type: ignore[arg-type]
-    assert kernel.addresses == kernel.rules == kernel.routes == []
+    CONFIG.remove(kernel, ENS6, named=False)
+    assert not (kernel.addresses or kernel.rules or kernel.routes)
 
 
 def test_rules_of_a_link_that_is_gone_are_removed(kernel: FakeKernel) -> None:
-    CONFIG.apply(kernel, ENS6)  # type: ignore[arg-type]
+    CONFIG.apply(kernel, ENS6)
     kernel.routes.clear()
-    CONFIG.remove(kernel, None)  # type: ignore[arg-type]
+    CONFIG.remove(kernel, None)
     assert kernel.rules == []
 
 
 def test_own_rules_and_routes_are_told_by_mark_and_table(kernel: FakeKernel) -> None:
-    CONFIG.apply(kernel, ENS6)  # type: ignore[arg-type]
+    CONFIG.apply(kernel, ENS6)
     kernel.routes.append((3, Route(DEFAULT, IpAddress.parse("10.0.1.1"), 6, TABLE)))
     assert own_rules(TABLE) == CONFIG.rules and own_rules(TABLE + 1) == []
     assert own_routes(TABLE, 6) == CONFIG.routes(ENS6)
@@ -145,12 +145,12 @@ def test_the_link_of_the_node_s_own_default_route_is_known(
 
 def test_marks_in_the_kernel_tell_the_configuration_and_its_link(kernel: FakeKernel) -> None:
     assert find_marks(TABLE) is None
-    CONFIG.apply(kernel, ENS6)  # type: ignore[arg-type]
+    CONFIG.apply(kernel, ENS6)
     assert find_marks(TABLE) == (CONFIG, 6) and find_marks(TABLE + 1) is None
 
 
 def test_a_link_that_somebody_brought_down_is_known_by_its_address(kernel: FakeKernel) -> None:
-    CONFIG.apply(kernel, ENS6)  # type: ignore[arg-type]
+    CONFIG.apply(kernel, ENS6)
     kernel.routes.clear()
     marks = find_marks(TABLE)
     assert marks == (CONFIG._replace(subnets=()), 6)

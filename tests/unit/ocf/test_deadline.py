@@ -43,6 +43,12 @@ def test_pauses_grow_to_the_longest_and_differ_between_nodes(clock: Clock) -> No
     assert first != second
 
 
+@pytest.mark.parametrize("seconds", [0.25, 0.5, 1, 2, 3, 5, 10])
+def test_no_attempt_but_the_first_is_without_time(clock: Clock, seconds: float) -> None:
+    deadline = Deadline(clock.now + seconds)
+    assert all(deadline.left() >= 0.2 for _ in deadline.attempts())
+
+
 def test_there_is_at_least_one_attempt(clock: Clock) -> None:
     assert sum(1 for _ in Deadline(0).attempts()) == 1
 
@@ -53,4 +59,4 @@ def test_attempts_really_wait() -> None:
     began = monotonic()
     attempts = sum(1 for _ in Deadline.of_action(10).within(0.5).attempts(first=0.05))
     assert 3 <= attempts <= 10
-    assert 0.2 <= monotonic() - began <= 0.6
+    assert 0.1 <= monotonic() - began <= 0.6

@@ -214,7 +214,7 @@ def test_a_start_outlasts_what_is_unknown_and_succeeds(clock: Clock) -> None:
 def test_a_start_that_learns_nothing_ends_with_1_shortly_before_its_deadline(clock: Clock) -> None:
     episode = Episode(clock, (1000, e.Unknown("EC2 does not answer")))
     status, _, stderr = act("start", episode)
-    assert status == 1 and 175 <= episode.seconds <= 178
+    assert status == 1 and 174 <= episode.seconds <= 178
     assert "ocf-exit-reason:EC2 does not answer" in stderr
 
 
@@ -241,7 +241,7 @@ def test_a_refusal_that_may_be_old_counts_only_when_it_stays(clock: Clock) -> No
 def test_a_refusal_that_may_be_old_is_asked_about_again_after_silence(clock: Clock) -> None:
     episode = Episode(clock, (5, e.Unknown("no answer")), (1000, Denied("allow it")))
     assert act("start", episode)[0] == 4
-    assert 5 + SETTLE_SECONDS <= episode.seconds <= 5 + SETTLE_SECONDS + 2
+    assert 5 + SETTLE_SECONDS <= episode.seconds <= 5 + SETTLE_SECONDS + 4
 
 
 def test_a_failure_that_says_for_itself_how_long_it_may_pass_is_heard(clock: Clock) -> None:
@@ -270,7 +270,7 @@ def test_retries_grow_rare_so_that_a_throttled_api_recovers(clock: Clock) -> Non
 def test_a_reload_that_learns_nothing_leaves_a_resource_that_serves(clock: Clock) -> None:
     episode = Episode(clock, (1000, e.Unknown("EC2 does not answer")))
     status, _, stderr = act("reload-agent", episode)
-    assert status == 0 and episode.seconds >= 175
+    assert status == 0 and episode.seconds >= 174
     assert "WARNING: reloaded as far as possible: EC2 does not answer" in stderr and "ocf-exit-reason" not in stderr
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from vpclab.client.watch import Watch
+from vpclab.hosts.cluster import Cluster
 from vpclab.lab import Lab
 from vpclab.waiting import wait_until
 
@@ -14,21 +15,32 @@ def wait_served_by(lab: Lab, watch: Watch, node: str, resource: str, ip: str, ti
 
     Raises TimeoutError with the view of each.
     """
-    cidr = f"{ip}/{ipaddress.ip_address(ip).max_prefixlen}"
     # In a partition, only the node that is to have the address knows.
     cluster = lab.cluster.seen_by(node)
 
-    def views() -> dict[str, object]:
-        return {
-            "cluster": cluster.resource_runs_on(resource),
-            "kernels": {name for name in lab.nodes if has_address(lab, name, cidr)},
-            "EC2": _known_to_ec2(lab, cidr),
-            "client": {watch.answering(ip)},
-        }
+    def views() -> dict[str, set[str | None]]:
+        return _views(lab, watch, cluster, resource, ip)
 
     wait_until(
         lambda: all(view == {node} for view in views().values()), timeout, lambda: f"{views()} {cluster.status()}"
     )
+
+
+def find_server(lab: Lab, watch: Watch, resource: str, ip: str) -> str | None:
+    """The node that has the address of this resource if all four agree on one; None where they do not."""
+    views = list(_views(lab, watch, lab.cluster, resource, ip).values())
+    return views[0].pop() if len(views[0]) == 1 and all(view == views[0] for view in views) else None
+
+
+def _views(lab: Lab, watch: Watch, cluster: Cluster, resource: str, ip: str) -> dict[str, set[str | None]]:
+    """The hosts that have the address, as each of the four sees it."""
+    cidr = f"{ip}/{ipaddress.ip_address(ip).max_prefixlen}"
+    return {
+        "cluster": set(cluster.resource_runs_on(resource)),
+        "kernels": {name for name in lab.nodes if has_address(lab, name, cidr)},
+        "EC2": _known_to_ec2(lab, cidr),
+        "client": {watch.answering(ip)},
+    }
 
 
 def _known_to_ec2(lab: Lab, cidr: str) -> set[str | None]:

@@ -76,9 +76,7 @@ def _told(record: Record, address: str, minimum: float) -> Iterator[tuple[float,
     for stretch in record.answers(address, minimum):
         outage = outages.pop(stretch.start, None)
         if outage:
-            yield stretch.start, (
-                f"{stretch.host} answers, after {length(outage.seconds)} of silence" f"{_errors(outage)}"
-            )
+            yield stretch.start, (f"{stretch.host} answers, after {length(outage.seconds)} of silence{_errors(outage)}")
         elif stretch.host != before:
             yield stretch.start, f"{stretch.host} answers"
         before = stretch.host

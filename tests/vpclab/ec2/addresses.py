@@ -53,7 +53,7 @@ def check_addresses(backend: Backend, subnet: Subnet, addresses: Iterable[str], 
         if address not in block or _is_reserved(block, address):
             raise ApiError(
                 "InvalidParameterValue",
-                f"Address {text} does not fall within the subnet's address range, " "or is reserved.",
+                f"Address {text} does not fall within the subnet's address range, or is reserved.",
             )
         if address in taken:
             raise ApiError("InvalidIPAddress.InUse", f"Address {text} is in use.")

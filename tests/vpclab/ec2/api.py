@@ -6,6 +6,7 @@ import base64
 import logging
 import time
 import uuid
+from email.utils import formatdate
 from typing import Any
 
 from botocore.model import OperationNotFoundError
@@ -183,7 +184,8 @@ class _Exchange:
 
     def _sign(self, answer: Response) -> Response:
         """The answer with the headers that EC2 sends."""
-        headers = {"x-amzn-RequestId": self._id, "Server": "AmazonEC2"}
+        now = formatdate(time.time() + self._api.state.clock_ahead, usegmt=True)
+        headers = {"x-amzn-RequestId": self._id, "Date": now, "Server": "AmazonEC2"}
         return Response(answer.status, answer.body, answer.content_type, headers)
 
     def _check(self) -> None:

@@ -42,8 +42,7 @@ class AttachmentCalls(InterfaceCalls):
         if eni.device_index == 0:
             raise ApiError(
                 "OperationNotPermitted",
-                f"The network interface at device index {eni.device_index} and "
-                "networkCard index 0 cannot be detached.",
+                f"The network interface at device index {eni.device_index} and networkCard index 0 cannot be detached.",
             )
         attachment_id, holder = eni.attachment_id, eni.instance
         stuck = eni.id in self.state.stuck and not self.params.get("Force")
@@ -76,8 +75,7 @@ class AttachmentCalls(InterfaceCalls):
         if eni.availability_zone != instance.availability_zone:
             raise ApiError(
                 "InvalidParameterCombination",
-                "You may not attach a network interface to an instance "
-                "if they are not in the same availability zone",
+                "You may not attach a network interface to an instance if they are not in the same availability zone",
             )
         if instance.state not in ("running", "stopped"):
             raise ApiError(
@@ -87,13 +85,13 @@ class AttachmentCalls(InterfaceCalls):
         if index in instance.nics:
             raise ApiError(
                 "InvalidParameterValue",
-                f"Instance '{instance.id}' already has an interface attached " f"at device index '{index}'.",
+                f"Instance '{instance.id}' already has an interface attached at device index '{index}'.",
             )
         most = INSTANCE_TYPES[instance.instance_type]["NetworkInfo"]
         if len(instance.nics) >= most["MaximumNetworkInterfaces"]:
             raise ApiError(
                 "AttachmentLimitExceeded",
-                f"Interface count {len(instance.nics) + 1} exceeds the limit " f"for {instance.instance_type}",
+                f"Interface count {len(instance.nics) + 1} exceeds the limit for {instance.instance_type}",
             )
 
 

@@ -13,6 +13,7 @@ from vpclab.ec2 import power
 from vpclab.ec2.addresses import check_addresses, free_address
 from vpclab.ec2.base_calls import BaseCalls
 from vpclab.ec2.errors import ApiError
+from vpclab.ec2.identity import ACCOUNT, NODE_ROLE
 from vpclab.ec2.state import State
 
 
@@ -25,7 +26,7 @@ class InstanceCalls(BaseCalls, InstanceResponse):
         if ids and self.params.get("MaxResults"):
             raise ApiError(
                 "InvalidParameterCombination",
-                "The parameter instancesSet cannot be used with " "the parameter maxResults",
+                "The parameter instancesSet cannot be used with the parameter maxResults",
             )
         filters = self._filters_from_querystring()
         if ids:
@@ -51,6 +52,7 @@ class InstanceCalls(BaseCalls, InstanceResponse):
         for instance in answer.result.instances:  # type: ignore[attr-defined]
             instance.nics[0].delete_on_termination = True
             instance.nics[0].ipv6_addresses += ipv6
+            instance.iam_instance_profile = {"Arn": f"arn:aws:iam::{ACCOUNT}:instance-profile/{NODE_ROLE}"}
         return answer
 
     def modify_instance_attribute(self) -> ActionResult:
@@ -107,7 +109,7 @@ class InstanceCalls(BaseCalls, InstanceResponse):
             if instance.state not in possible:
                 raise ApiError(
                     "IncorrectInstanceState",
-                    f"The instance '{instance.id}' is not in a state from which " f"it can be {done}.",
+                    f"The instance '{instance.id}' is not in a state from which it can be {done}.",
                 )
         changes = []
         for instance in instances:

@@ -24,7 +24,11 @@ class InterfaceCalls(BaseCalls, ElasticNetworkInterfaces):
         """The ENIs asked for."""
         ids = self.params.get("NetworkInterfaceIds", [])
         filters = self._filters_from_querystring()
+        # moto compares the primary address alone.
+        held = [filters.pop(name, None) for name in ("addresses.private-ip-address", "ipv6-addresses.ipv6-address")]
         enis = self.backend.get_all_network_interfaces(list(dict.fromkeys(ids)), filters)
+        for addresses in filter(None, held):
+            enis = [eni for eni in enis if set(addresses) & set(eni.addresses)]
         return self.paged("NetworkInterfaces", enis)
 
     def create_network_interface(self) -> ActionResult:
@@ -73,8 +77,7 @@ class InterfaceCalls(BaseCalls, ElasticNetworkInterfaces):
         if len(wanted) != 1:
             raise ApiError(
                 "InvalidParameterCombination",
-                "Fields for exactly one attribute type must be specified, "
-                f"not {', '.join(sorted(wanted)) or 'none'}.",
+                f"Fields for exactly one attribute type must be specified, not {', '.join(sorted(wanted)) or 'none'}.",
             )
         if "Attachment" in wanted:
             self._modify_attachment(eni, self.params["Attachment"])

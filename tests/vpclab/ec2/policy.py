@@ -71,7 +71,7 @@ class Denial:
             if self.explicit
             else f"because no identity-based policy allows the {self.action} action"
         )
-        return f"User: {caller_arn} is not authorized to perform: {self.action} " f"on resource: {self.resource} {why}"
+        return f"User: {caller_arn} is not authorized to perform: {self.action} on resource: {self.resource} {why}"
 
 
 def _read_statement(statement: Mapping[str, Any]) -> _Statement:

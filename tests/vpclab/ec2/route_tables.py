@@ -71,7 +71,7 @@ class RouteTableCalls(BaseCalls, RouteTables):
             # AWS uses this code here, and says the same of a route that it propagated.
             raise ApiError(
                 "InvalidParameterValue",
-                f"There is no route defined for '{destination}' in the route table. " "Use CreateRoute instead.",
+                f"There is no route defined for '{destination}' in the route table. Use CreateRoute instead.",
             )
         self._route(table, destination, replaced=present)
         return EmptyResult()
@@ -84,7 +84,7 @@ class RouteTableCalls(BaseCalls, RouteTables):
         if present is None:
             raise ApiError(
                 "InvalidRoute.NotFound",
-                f"no route with destination-cidr-block {destination} " f"in route table {table.id}",
+                f"no route with destination-cidr-block {destination} in route table {table.id}",
             )
         if present.local:
             raise ApiError(
@@ -120,7 +120,7 @@ class RouteTableCalls(BaseCalls, RouteTables):
             if eni.vpc_id != table.vpc_id:
                 raise ApiError(
                     "InvalidParameterValue",
-                    f"route table {table.id} and interface {eni.id} " "belong to different networks",
+                    f"route table {table.id} and interface {eni.id} belong to different networks",
                 )
             entry = StatefulRoute(table, destination, eni_id=eni.id)  # type: ignore[abstract]
             table._routes[entry.id] = entry

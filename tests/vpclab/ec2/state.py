@@ -61,6 +61,9 @@ class State:
         self.shared: dict[str, str] = {}
         """Route tables of another account, and the role that may use each."""
 
+        self.clock_ahead = 0.0
+        """Seconds by which EC2's clock is ahead of the instances'."""
+
         self.page_size: int | None = None
         """Items in a page of a describe that does not say MaxResults; None: all."""
 

@@ -36,7 +36,7 @@ class StsCalls(TokenResponse):
         if role not in self.state.shared.values():
             raise ApiError(
                 "AccessDenied",
-                f"User: {self.principal.arn} is not authorized to perform: " f"sts:AssumeRole on resource: {role}",
+                f"User: {self.principal.arn} is not authorized to perform: sts:AssumeRole on resource: {role}",
             )
         assumed = Principal(self.principal.caller, role)
         credentials = self.identities.of(assumed)

@@ -96,6 +96,21 @@ class Failure:
     """Pacemaker's word for the exit status, for instance `not configured`."""
 
     reason: str
+    time: str
+    """When it ended, in crm_mon's words."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An entry of a resource's history, which the configuration (CIB) keeps: how an action last ended on a node."""
+
+    node: str
+    action: str
+    status: int
+    """Exit status."""
+
+    seconds: float
+    """How long it took."""
 
 
 class Cluster:
@@ -167,9 +182,34 @@ class Cluster:
                 node=failure.get("node", ""),
                 status=failure.get("exitstatus", ""),
                 reason=failure.get("exitreason", ""),
+                time=failure.get("last-rc-change", ""),
             )
             for failure in self._status().iterfind("./failures/failure")
         ]
+
+    def history(self, resource: str) -> list[Operation]:
+        """How the actions of a resource last ended; an action that failed has an entry of its own."""
+        state = ElementTree.fromstring(self.run("cibadmin", "--query", "--scope", "status"))
+        return [
+            Operation(
+                node=node.get("uname", ""),
+                action=operation.get("operation", ""),
+                status=int(operation.get("rc-code", "-1")),
+                seconds=int(operation.get("exec-time", "0")) / 1000,
+            )
+            for node in state.iter("node_state")
+            for operation in node.iterfind(f".//lrm_resource[@id='{resource}']/lrm_rsc_op")
+        ]
+
+    def fail_counts(self, resource: str) -> dict[str, str]:
+        """How often Pacemaker counts a resource as failed, by node; nodes without a failure are left out."""
+        state = ElementTree.fromstring(self.run("cibadmin", "--query", "--scope", "status"))
+        return {
+            node.get("uname", ""): count.get("value", "")
+            for node in state.iter("node_state")
+            for count in node.iter("nvpair")
+            if count.get("name", "").startswith(f"fail-count-{resource}#")
+        }
 
     def status(self) -> str:
         """The output of crm_mon, as text."""

@@ -120,8 +120,7 @@ class Instance:
         )
         if check and done.returncode != 0:
             raise RuntimeError(
-                f"{self.name}: {' '.join(command)}: exit status {done.returncode}\n"
-                f"{done.stdout}{done.stderr}".rstrip()
+                f"{self.name}: {' '.join(command)}: exit status {done.returncode}\n{done.stdout}{done.stderr}".rstrip()
             )
         return done
 

@@ -180,8 +180,10 @@ class SingleNode:
         }
         if interval:
             variables["OCF_RESKEY_CRM_meta_interval"] = str(int(interval * 1000))
+        # By its path, one that is installed.
+        command = [agent] if agent.startswith("/") else [PYTHON, "-B", str(CHECKOUT / "agents" / agent)]
         return subprocess.Popen(
-            [*prefix, PYTHON, "-B", str(CHECKOUT / "agents" / agent), action],
+            [*prefix, *command, action],
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -39,7 +39,7 @@ class Network:
             NETNS,
             [
                 f"address add {IMDS_ADDRESS}/32 dev lo",
-                f"link add aws mtu {MTU} type veth peer name eth0 mtu {MTU}" f" netns {AWS_NETNS}",
+                f"link add aws mtu {MTU} type veth peer name eth0 mtu {MTU} netns {AWS_NETNS}",
                 "link set aws up",
                 "address add 198.51.100.254/24 dev aws",
             ],

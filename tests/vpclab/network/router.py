@@ -116,7 +116,7 @@ class Router:
 
     def _rules(self, verb: str, rules: Iterable[tuple[str, str]]) -> list[str]:
         return [
-            f"rule {verb} preference {_PREFER_ROUTE_TABLE}" f" iif {link} lookup {self._table(route_table)}"
+            f"rule {verb} preference {_PREFER_ROUTE_TABLE} iif {link} lookup {self._table(route_table)}"
             for link, route_table in rules
         ]
 

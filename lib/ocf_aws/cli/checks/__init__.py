@@ -1,0 +1,1 @@
+"""The preconditions of a resource, by area: each module has CHECKS, in the order in which they are told."""

@@ -1,0 +1,56 @@
+"""The command's entry: arguments in, exit status out. The only place where an exception becomes an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ocf_aws.cli.arguments import parser
+from ocf_aws.cli.definition import NothingKnown, UsageError
+from ocf_aws.cli.output import UNKNOWN, USAGE, Output
+from ocf_aws.ocf.errors import Failure, unforeseen
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line and return its exit status."""
+    arguments = parser().parse_args(argv)
+    output = Output(arguments.command, arguments.output)
+    module = import_module(f"ocf_aws.cli.{arguments.command}")
+    try:
+        status: int = module.run(arguments, output)
+        return status
+    except UsageError as error:
+        return _say(str(error), USAGE)
+    except (NothingKnown, Failure) as error:
+        output.results([])
+        return _say(str(error), UNKNOWN)
+    except Exception as error:
+        if os.environ.get("OCF_AWS_DEBUG"):
+            raise
+        return _say(f"{unforeseen(error)} (OCF_AWS_DEBUG=1 shows where)", UNKNOWN)
+
+
+def _say(text: str, status: int) -> int:
+    print(f"ocf-aws: {text}", file=sys.stderr)
+    return status
+
+
+def main() -> None:
+    """Run this process's command line and end the process."""
+    try:
+        status = run(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        status = 130
+    except BrokenPipeError:
+        # Somebody read enough: `ocf-aws check | head`.
+        status = 0
+    sys.stderr.flush()
+    # A call to EC2 that was given up may still hang.
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""`ocf-aws check`: what it says of a healthy node, how fast, and that it changes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from vpclab.ec2 import effects
+from vpclab.plan import ONE_ZONE
+
+HEALTHY = {"passed", "not applicable"}
+
+
+def test_a_healthy_node_passes_before_there_is_a_cluster(node) -> None:
+    told = node.check(*node.overlay_ip())
+    assert told.statuses() == HEALTHY, told.stdout
+    assert told.status == 0
+
+
+def test_a_healthy_node_passes_with_the_parameters_of_the_live_configuration(node) -> None:
+    node.create_cluster()
+    node.create_routes()
+    told = node.check("rsc_ip")
+    assert told.statuses() == HEALTHY, told.stdout
+    assert told.status == 0
+    assert [each["name"] for each in node.check().results] == [each["name"] for each in told.results]
+
+
+@pytest.mark.parametrize("single_node", [ONE_ZONE], indirect=True)
+def test_a_healthy_node_passes_for_an_eni(node) -> None:
+    make_ready_for_enis(node)
+    told = node.check("rsc_ip")
+    assert told.statuses() == HEALTHY, told.stdout
+    assert told.status == 0
+
+
+def make_ready_for_enis(node, **parameters: str) -> str:
+    """A free ENI, in the definition of rsc_ip, and udev; returns its id."""
+    subprocess.run(["mkdir", "-p", "/run/udev"], check=True)
+    subprocess.run(["touch", "/run/udev/control"], check=True)
+    answer = node.lab.ec2.operator().create_network_interface(
+        SubnetId=node.lab.vpc.subnets["a"], PrivateIpAddress="10.0.1.50"
+    )
+    eni = str(answer["NetworkInterface"]["NetworkInterfaceId"])
+    node.create_cluster("aws-eni-move", eni_id=eni, **parameters)
+    return eni
+
+
+def test_resources_in_groups_and_clones_and_templates_are_found(node) -> None:
+    node.create_cluster()
+    node.edit_cib('<primitive id="rsc_ip"', '<clone id="c"><group id="g"><primitive id="rsc_ip"')
+    node.edit_cib("</primitive>\n    </resources>", "</primitive></group></clone>\n    </resources>")
+    node.edit_cib('"rsc_ip" with-rsc', '"c" with-rsc')
+    assert {each["resource"] for each in node.check().results} == {"rsc_ip"}
+
+
+def test_a_name_that_is_not_there_is_a_wrong_command_line(node) -> None:
+    node.create_cluster()
+    told = node.run("check", "rsc_pi")
+    assert (told.status, told.stdout) == (2, "")
+    assert told.stderr == "ocf-aws: no resource is called 'rsc_pi'; of ours there are: rsc_ip\n"
+
+
+def test_without_a_cluster_it_says_how_to_name_the_parameters(node) -> None:
+    told = node.run("check")
+    assert told.status == 3
+    assert "aws-overlay-ip ip=... routing_table=..." in told.stderr and told.stderr.count("\n") == 1
+
+
+def test_twenty_tables_are_asked_side_by_side(node) -> None:
+    operator = node.lab.ec2.operator()
+    vpc_id = node.lab.vpc.vpc_id
+    more = [operator.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"] for _ in range(17)]
+    tables = ",".join([node.tables(), *more])
+    with node.lab.ec2.faults.add(effect=effects.Delay(0.05)):
+        told = min(
+            (node.check(*node.overlay_ip(routing_table=tables)) for _ in range(3)), key=lambda each: each.seconds
+        )
+    assert told.status == 0
+    assert len(node.lab.ec2.calls.named("CreateRoute")) == 60
+    print(f"20 tables at 50 ms a call: {told.seconds:.2f} s")
+
+
+def test_nothing_is_changed(node) -> None:
+    before = node.lab.addresses()
+    node.check(*node.overlay_ip(source_dest_check="disable", delete_route_on_stop="true"))
+    assert node.lab.addresses() == before
+    writing = [call for call in node.lab.ec2.calls if not call.action.startswith("Describe")]
+    assert writing and all(call.outcome == "DryRunOperation" for call in writing)
+
+
+@pytest.mark.parametrize("effect", [effects.Hang(), effects.Reset(), effects.Garbage(), effects.Garbage(200)], ids=repr)
+def test_without_an_answer_of_ec2_it_is_unknown_within_seconds(node, effect) -> None:
+    node.create_cluster()
+    with node.lab.ec2.faults.add(effect=effect):
+        told = node.check("rsc_ip")
+    assert told.status in (1, 3) and "unknown" in told.statuses()
+    assert {each["status"] for each in told.named("endpoint")} == {"unknown"}
+    assert {each["status"] for each in told.named("tables")} == {"unknown"}
+    assert not [each for each in told.results if each["status"] == "failed"], told.stdout
+    assert told.seconds < 15
+
+
+def test_without_an_answer_of_imds_it_is_unknown_within_seconds(node) -> None:
+    node.lab.imds.dead.add(node.lab.instance_id)
+    told = node.check(*node.overlay_ip())
+    assert {each["status"] for each in told.named("imds")} == {"unknown"}
+    assert not [each for each in told.results if each["status"] == "failed"], told.stdout
+    assert (told.status, told.seconds < 15) == (3, True)
+
+
+def test_text_has_no_colours_where_it_is_no_terminal(node) -> None:
+    told = node.run("check", "--all", *node.overlay_ip())
+    assert "\033" not in told.stdout
+    assert told.stdout.splitlines()[-2].endswith(" passed.")
+    assert "ok       tables: " in told.stdout
+
+
+def test_a_terminal_gets_colours_unless_they_are_unwanted(node) -> None:
+    def shown(prefix: str) -> str:
+        words = " ".join(node.overlay_ip())
+        command = f"{prefix} /usr/bin/python3 -B -m ocf_aws.cli.main check {words}"
+        environ = {**node.variables(), "PYTHONPATH": "lib", "TERM": "xterm"}
+        return subprocess.run(
+            ["script", "-qec", command, "/dev/null"], env=environ, capture_output=True, text=True
+        ).stdout
+
+    assert "\033[32mok" in shown("")
+    assert "\033" not in shown("NO_COLOR=1")

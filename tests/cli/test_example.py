@@ -1,0 +1,37 @@
+"""`ocf-aws example`: configurations filled in from the cluster and the VPC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vpclab.checkout import CHECKOUT
+
+EXAMPLES = CHECKOUT / "packaging/examples"
+
+
+@pytest.mark.parametrize("shell, suffix", [("pcs", ".pcs.sh"), ("crm", ".crm")])
+def test_the_list_has_each_file(node: Any, shell: str, suffix: str) -> None:
+    told = node.run("example", "--list", "--with", shell, "--output", "json")
+    assert {f"{each['name']}{suffix}" for each in told.results} == {path.name for path in EXAMPLES.glob(f"*{suffix}")}
+    assert all(each["title"] for each in told.results)
+
+
+def test_ids_names_and_tables_are_those_of_this_place(node: Any) -> None:
+    node.create_cluster()
+    told = node.run("example", "postgresql", "--with", "crm")
+    assert told.status == 3 and "--set OVERLAY_IP=..." in told.stderr
+    assert f'pcmk_host_map="node1:{node.lab.hosts["node1"]};node2:{node.lab.hosts["node2"]}"' in told.stdout
+    assert all(table in told.stdout for table in node.tables().split(","))
+    told = node.run(
+        "example", "postgresql", "--with", "crm", "--set", "OVERLAY_IP=172.16.52.1", "--set", "PGBIN=/usr/bin",
+        "--set", "PGDATA=/data",
+    )  # fmt: skip
+    assert (told.status, told.stderr) == (0, "")
+    assert "@" not in told.stdout.replace("two @:", "")
+
+
+def test_a_name_that_is_not_there_is_a_wrong_command_line(node: Any) -> None:
+    told = node.run("example", "oracle")
+    assert told.status == 2 and "postgresql" in told.stderr

@@ -1,0 +1,151 @@
+"""The agents as they are installed: a launcher without `site`, and byte-code of the library beside it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vpclab.hosts.installation import Installation
+from vpclab.hosts.single_node import Result, SingleNode
+
+IP = "192.168.10.10"
+CIDR = f"{IP}/32"
+ENI = "eni-0123456789abcdef0"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    return Installation(tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Installation:
+    """One that a test may damage."""
+    return Installation(tmp_path / "installed")
+
+
+class Resource:
+    """A resource of an installed agent, by its parameters."""
+
+    def __init__(self, single_node: SingleNode, agent: str, **parameters: str):
+        self._single_node, self._agent, self._parameters = single_node, agent, parameters
+
+    def __call__(self, action: str, **how: Any) -> Result:
+        return self._single_node.run(self._agent, action, self._parameters, **how)
+
+
+def overlay_ip(single_node: SingleNode, installation: Installation, **parameters: str) -> Resource:
+    tables = ",".join(single_node.vpc.route_tables.values())
+    return Resource(
+        single_node, installation.agent("aws-overlay-ip"), **{"ip": IP, "routing_table": tables, **parameters}
+    )
+
+
+@pytest.fixture
+def address(single_node: SingleNode) -> Iterator[None]:
+    """The overlay IP is on this node."""
+    subprocess.run(["ip", "address", "add", CIDR, "dev", single_node.link], check=True)
+    yield
+
+
+# --- it works ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_overlay_ip_lives_as_from_the_checkout(single_node: SingleNode, shared: Installation) -> None:
+    single_node.disable_source_dest_check()
+    resource = overlay_ip(single_node, shared)
+    assert resource("monitor").status == 7
+    assert resource("start").status == 0
+    assert CIDR in single_node.addresses()
+    assert {single_node.holder(name, CIDR) for name in single_node.vpc.route_tables} == {single_node.eni}
+    assert resource("monitor", interval=10).status == 0
+    assert resource("monitor", interval=10, level=10).status == 0
+    assert resource("stop").status == 0
+    assert CIDR not in single_node.addresses()
+    assert resource("stop").status == 0
+
+
+def test_meta_data_needs_neither_root_nor_the_environment(shared: Installation) -> None:
+    for name in ("aws-overlay-ip", "aws-eni-move"):
+        done = subprocess.run([shared.agent(name), "meta-data"], env={}, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("<?xml")
+
+
+def test_an_agent_that_has_nothing_to_stop_writes_no_byte_code(single_node: SingleNode, own: Installation) -> None:
+    for cache in own.library.rglob("__pycache__"):
+        subprocess.run(["rm", "-r", cache], check=True)
+    assert overlay_ip(single_node, own)("stop").status == 0
+    assert not list(own.library.rglob("__pycache__"))
+
+
+# --- files of the library are gone ------------------------------------------------------------------------------------
+
+GONE = ["ocf_aws", "ocf_aws/ocf/runtime.py", "ocf_aws/ip.py", "ocf_aws/aws_overlay_ip.py", "ocf_aws/aws_eni_move.py"]
+
+
+def damage(installation: Installation, name: str) -> None:
+    path = installation.library / name
+    for cache in installation.library.rglob("__pycache__"):
+        subprocess.run(["rm", "-r", cache], check=True)
+    subprocess.run(["rm", "-r", path], check=True)
+
+
+def told(result: Result) -> bool:
+    """Whether one line tells all."""
+    return result.stderr.count("\n") == 1 and result.reason.startswith("reinstall resource-agents-aws: ")
+
+
+@pytest.mark.parametrize("gone", GONE[:-1])
+def test_an_overlay_ip_without_its_library_is_told_in_one_line(
+    gone: str, single_node: SingleNode, own: Installation
+) -> None:
+    damage(own, gone)
+    resource = overlay_ip(single_node, own)
+    for action in ("start", "monitor", "validate-all"):
+        result = resource(action)
+        assert result.status == 5 and told(result), result
+
+
+@pytest.mark.parametrize("text", ["", "raise ValueError", "def ("])
+def test_a_library_that_is_damaged_is_as_one_that_is_gone(
+    text: str, single_node: SingleNode, own: Installation
+) -> None:
+    damage(own, "ocf_aws/ip.py")
+    (own.library / "ocf_aws/ip.py").write_text(text)
+    result = overlay_ip(single_node, own)("start")
+    assert result.status == 5 and told(result), result
+
+
+def test_a_stop_without_the_library_succeeds_where_the_kernel_has_no_such_address(
+    single_node: SingleNode, own: Installation
+) -> None:
+    damage(own, "ocf_aws")
+    assert overlay_ip(single_node, own)("stop").status == 0
+    assert overlay_ip(single_node, own, ip="fd00:10::10")("stop").status == 0
+    assert overlay_ip(single_node, own, ip="no address")("stop").status == 0
+
+
+def test_a_stop_without_the_library_fails_where_the_kernel_has_the_address(
+    single_node: SingleNode, own: Installation, address: None
+) -> None:
+    damage(own, "ocf_aws")
+    result = overlay_ip(single_node, own)("stop")
+    assert result.status == 1 and told(result)
+    assert overlay_ip(single_node, own, ip=CIDR)("stop").status == 1
+    assert CIDR in single_node.addresses()
+
+
+def test_an_eni_without_the_library_stops_where_no_start_left_a_record(
+    single_node: SingleNode, own: Installation, tmp_path: Path
+) -> None:
+    damage(own, "ocf_aws/aws_eni_move.py")
+    resource = Resource(single_node, own.agent("aws-eni-move"), eni_id=ENI)
+    environ = {"HA_RSCTMP": str(tmp_path)}
+    assert resource("start", environ=environ).status == 5
+    assert resource("stop", environ=environ).status == 0
+    (tmp_path / f"aws-eni-move-{ENI}").touch()
+    assert resource("stop", environ=environ).status == 1
