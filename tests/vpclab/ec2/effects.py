@@ -6,6 +6,7 @@ Each effect wraps the execution of a call: it may run it, late or not at all, an
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -143,3 +144,28 @@ class Stale:
     def around(self, exchange: Exchange, released: threading.Event) -> Response:
         """Execute the call on an old state."""
         return exchange.execute(lag=self.seconds)
+
+
+class Quota:
+    """A token bucket, of which each call takes a token: without one it is throttled ("Request throttling", EC2 developer guide).
+
+    burst: tokens that it holds. rate: tokens that come a second.
+    """
+
+    def __init__(self, burst: float, rate: float):
+        self._burst = self._tokens = burst
+        self._rate = rate
+        self._time = time.monotonic()
+        self._lock = threading.Lock()
+
+    def around(self, exchange: Exchange, released: threading.Event) -> Response:
+        """Execute the call if there is a token left."""
+        with self._lock:
+            now = time.monotonic()
+            self._tokens = min(self._burst, self._tokens + (now - self._time) * self._rate)
+            self._time = now
+            is_throttled = self._tokens < 1
+            self._tokens -= not is_throttled
+        if is_throttled:
+            raise ApiError("RequestLimitExceeded", "Request limit exceeded.", None)
+        return exchange.execute()
