@@ -289,6 +289,12 @@ class EniOfAStoppedHolder(EniMove):
         wait(lambda: self.power(node2) == "stopped")
         self.node.ec2.stuck.add(self.id)
 
+    def power_on(self) -> None:
+        super().power_on()
+        if self._attachment().get("Status") == "detaching":
+            # With the boot of its holder EC2 ends a detach for which nobody was there.
+            self.detach()
+
     def bring_here(self) -> None:
         super().bring_here()
         self.node.ec2.stuck.discard(self.id)
