@@ -24,8 +24,9 @@ SERVICE_MODELS = os.path.join(os.path.dirname(__file__), "service_models")
 
 OPERATIONS = {
     "ec2": frozenset(
-        "AttachNetworkInterface CreateRoute DeleteRoute DescribeInstanceTypes DescribeInstances DescribeNetworkInterfaces"
-        " DescribeRouteTables DescribeSubnets DetachNetworkInterface ModifyNetworkInterfaceAttribute ReplaceRoute".split()
+        "AttachNetworkInterface CreateRoute DeleteRoute DescribeInstanceTypes DescribeInstances DescribeNetworkAcls"
+        " DescribeNetworkInterfaces DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeVpcs"
+        " DetachNetworkInterface ModifyNetworkInterfaceAttribute ReplaceRoute".split()
     ),
     # By the second, a provider of credentials takes a role.
     "sts": frozenset(("AssumeRole", "AssumeRoleWithWebIdentity")),
@@ -123,7 +124,8 @@ def _service_model(service: str) -> Any:
     try:
         with open(f"{SERVICE_MODELS}/{service}.json", encoding="utf-8") as file:
             model = loads(file.read())
-        return model if OPERATIONS[service] <= model["operations"].keys() else None
+        is_complete = model["metadata"] and model["shapes"] and OPERATIONS[service] <= model["operations"].keys()
+        return model if is_complete else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
