@@ -81,6 +81,12 @@ def recorded() -> Callable[[Subject, str], list[str]]:
 
 
 @pytest.fixture
+def seed() -> str:
+    """What everything that is random is drawn by."""
+    return SEED
+
+
+@pytest.fixture
 def judge(record_property: Callable[[str, object], None]) -> Callable[[str, str, int, list[str]], None]:
     """Enters attacks of a kind on an action into the table, and fails the test for each promise that was broken."""
 
