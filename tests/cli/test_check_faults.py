@@ -325,13 +325,13 @@ def a_tag_selects_no_table(node: Any) -> None:
     node.set(routing_table="tag:cluster=prd")
 
 
-@fault("entries", "aws ec2 create-route", prepare=lambda node: delete_routes(node, "clients"))
-def an_entry_is_missing_and_may_not_be_created(node: Any) -> None:
+@fault("routes", "aws ec2 create-route", prepare=lambda node: delete_routes(node, "clients"))
+def a_route_is_missing_and_may_not_be_created(node: Any) -> None:
     node.set(create_route="false")
 
 
 @fault(
-    "entries",
+    "routes",
     "withdraw",
     prepare=lambda node: delete_routes(node, "clients"),
     repair=lambda node: node.set(routing_table=node.tables("a", "b")),
@@ -340,8 +340,8 @@ def a_gateway_propagates_the_route(node: Any) -> None:
     node.lab.ec2.propagate(node.tables("clients"), CIDR, "vgw-0123456789abcdef0")
 
 
-@fault("entries", "aws ec2 replace-route")
-def an_entry_is_a_blackhole(node: Any) -> None:
+@fault("routes", "aws ec2 replace-route")
+def a_route_is_a_blackhole(node: Any) -> None:
     operator = node.lab.ec2.operator()
     eni = operator.create_network_interface(SubnetId=node.lab.vpc.subnets["a"])["NetworkInterface"][
         "NetworkInterfaceId"
@@ -349,12 +349,12 @@ def an_entry_is_a_blackhole(node: Any) -> None:
     operator.replace_route(RouteTableId=node.tables("b"), DestinationCidrBlock=CIDR, NetworkInterfaceId=eni)
 
 
-@fault("entries", "aws ec2 replace-route", status="warning")
-def an_entry_leads_out_of_the_cluster(node: Any) -> None:
+@fault("routes", "aws ec2 replace-route", status="warning")
+def a_route_leads_out_of_the_cluster(node: Any) -> None:
     steal(node, "client")
 
 
-@fault("entries", "crm_resource --resource rsc_ip --restart", repair=lambda node: steal(node, "node1"))
+@fault("routes", "crm_resource --resource rsc_ip --restart", repair=lambda node: steal(node, "node1"))
 def the_tables_disagree(node: Any) -> None:
     steal(node, "node2")
 
@@ -392,8 +392,8 @@ def the_main_tables_subnets_are_left_out(node: Any) -> None:
     )
 
 
-@fault("stray-entries", "--set-parameter routing_table", status="warning")
-def a_table_that_is_not_named_has_an_entry(node: Any) -> None:
+@fault("stray-routes", "--set-parameter routing_table", status="warning")
+def a_table_that_is_not_named_has_a_route(node: Any) -> None:
     node.set(routing_table=node.tables("a", "b"))
 
 

@@ -71,13 +71,13 @@ def test_a_blackhole_stands_out(node: Any) -> None:
     assert status(node)["disagreements"] == [f"{node.tables('a')} is a blackhole"]
 
 
-def test_a_missing_entry_and_a_table_that_is_not_named_stand_out(node: Any) -> None:
+def test_a_missing_route_and_a_table_that_is_not_named_stand_out(node: Any) -> None:
     started(node)
     node.lab.ec2.operator().delete_route(RouteTableId=node.tables("a"), DestinationCidrBlock=CIDR)
     node.set(routing_table=node.tables("a", "b"))
     assert status(node)["disagreements"] == [
-        f"{node.tables('a')} has no entry, node1 has the address",
-        f"{node.tables('clients')} is not in the definition, and has an entry",
+        f"{node.tables('a')} has no route, node1 has the address",
+        f"{node.tables('clients')} is not in the definition, and has a route",
     ]
 
 

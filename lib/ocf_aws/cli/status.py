@@ -18,7 +18,7 @@ WATCH_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class TableRow:
-    """What one route table says. holder: node, or instance, or ENI; empty without an entry. state: as EC2 has it."""
+    """What one route table says. holder: node, or instance, or ENI; empty without a route. state: as EC2 has it."""
 
     id: str
     name: str
@@ -197,7 +197,7 @@ def _add_tables(view: View, facts: Facts) -> None:
             continue
         entry = route.entry or {}
         holder = holder_name(facts, entry)
-        state = entry.get("State", "active") if route.entry else "no entry" if route.is_visible else "not found"
+        state = entry.get("State", "active") if route.entry else "no route" if route.is_visible else "not found"
         view.tables.append(
             TableRow(
                 route.table_id,
@@ -217,16 +217,16 @@ def _add_tables(view: View, facts: Facts) -> None:
 
 def _table_problem(state: str, holder: str, expected: str | None, is_named: bool) -> str:
     if not is_named:
-        return "is not in the definition" + (", and has an entry" if state != "no entry" else "")
+        return "is not in the definition" + (", and has a route" if state != "no route" else "")
     if state in ("blackhole", "not found"):
         return f"is a {state}" if state == "blackhole" else "is not found"
     if expected and holder != expected:
-        return f"leads to {holder}, not to {expected}" if holder else f"has no entry, {expected} has the address"
+        return f"leads to {holder}, not to {expected}" if holder else f"has no route, {expected} has the address"
     return ""
 
 
 def holder_name(facts: Facts, entry: dict[str, Any]) -> str:
-    """Who an entry leads to: a node by its name, else the instance, else whatever EC2 names; empty without an entry."""
+    """Who an entry leads to: a node by its name, else the instance, else whatever EC2 names; empty without a route."""
     eni, instance = entry.get("NetworkInterfaceId"), entry.get("InstanceId")
     own = facts.get("target")
     if instance and instance == facts.get("instance_id") or own and eni == own.eni_id:

@@ -173,8 +173,8 @@ def check_tables(facts: Facts) -> Iterator[Finding]:
         yield passed(f"{', '.join(each.table_id for each in routes)} in {facts['vpc_id']}")
 
 
-@CHECKS.add("entries")
-def check_entries(facts: Facts) -> Iterator[Finding]:
+@CHECKS.add("routes")
+def check_routes(facts: Facts) -> Iterator[Finding]:
     """What each table says of the address now."""
     ip = facts.p.ip
     right = []
@@ -187,23 +187,23 @@ def check_entries(facts: Facts) -> Iterator[Finding]:
                 right.append(f"{route.table_id} none yet")
                 continue
             yield failed(
-                f"{route.table_id} has no entry for {ip}, and create_route=false", _create_entry(facts, route.table_id)
+                f"{route.table_id} has no route for {ip}, and create_route=false", _create_route(facts, route.table_id)
             )
         elif route.is_managed:
             yield failed(
-                f"{route.table_id} has an entry that AWS keeps ({entry['Origin']}), which no agent can change",
+                f"{route.table_id} has a route that AWS keeps ({entry['Origin']}), which no agent can change",
                 f"withdraw {ip.network} where it is propagated or advertised from, or leave {route.table_id} out",
             )
         elif entry.get("State") == "blackhole":
             yield failed(
                 f"{route.table_id} sends {ip} into a blackhole ({entry.get('NetworkInterfaceId', 'its target is gone')})",
-                _replace_entry(facts, route.table_id),
+                _replace_route(facts, route.table_id),
             )
         elif (holder := _holder(facts, route)) is None:
             yield warning(
                 f"{route.table_id} sends {ip} to {entry.get('InstanceId') or entry.get('NetworkInterfaceId') or 'a gateway'},"
                 " which is no node of this cluster",
-                _replace_entry(facts, route.table_id),
+                _replace_route(facts, route.table_id),
             )
         else:
             right.append(f"{route.table_id} {holder}")
@@ -215,7 +215,7 @@ def check_entries(facts: Facts) -> Iterator[Finding]:
 
 @CHECKS.add("table-room")
 def check_room(facts: Facts) -> Iterator[Finding]:
-    """Room for an entry that start would create."""
+    """Room for a route that start would create."""
     tables = {table.id: table for table in facts["tables"]}
     lacking = [tables[r.table_id] for r in facts["routes"] if r.entry is None and r.table_id in tables]
     full = [(table, table.count_static_routes(facts.p.ip.is_ipv6)) for table in lacking]
@@ -223,8 +223,8 @@ def check_room(facts: Facts) -> Iterator[Finding]:
     for table, count in full:
         remedy = "aws service-quotas request-service-quota-increase --service-code vpc --quota-code L-93826ACB --desired-value 1000"
         yield failed(
-            f"{table.id} has {count} entries, and the default quota is {DEFAULT_ROUTES}",
-            f"{remedy}   # or {_create_entry(facts, table.id)}",
+            f"{table.id} has {count} routes, and the default quota is {DEFAULT_ROUTES}",
+            f"{remedy}   # or {_create_route(facts, table.id)}",
         )
     if not full:
         yield passed("no table is full")
@@ -232,7 +232,7 @@ def check_room(facts: Facts) -> Iterator[Finding]:
 
 @CHECKS.add("coverage")
 def check_coverage(facts: Facts) -> Iterator[Finding]:
-    """Subnets whose route table lacks the entry: clients there cannot reach the address."""
+    """Subnets whose route table lacks the route: clients there cannot reach the address."""
     tables: list[vpc.Table] = facts["tables"]
     names = {subnet.id: subnet.name or subnet.id for subnet in facts.get("subnets") or []}
     explicit = {subnet for table in tables for subnet in table.subnets}
@@ -244,7 +244,7 @@ def check_coverage(facts: Facts) -> Iterator[Finding]:
         if table.id not in selected and subnets and table.route(facts.p.ip).entry is None:
             uncovered.append(table.id)
             yield warning(
-                f"{'main table ' if table.is_main else ''}{table.id} has no entry:"
+                f"{'main table ' if table.is_main else ''}{table.id} has no route:"
                 f" clients in {', '.join(names.get(subnet, subnet) for subnet in subnets)} cannot reach {facts.p.ip}",
                 set_parameter(facts, "routing_table", ",".join([*selected, table.id])),
             )
@@ -253,18 +253,18 @@ def check_coverage(facts: Facts) -> Iterator[Finding]:
         yield passed("every subnet's table is named")
 
 
-@CHECKS.add("stray-entries")
+@CHECKS.add("stray-routes")
 def check_strays(facts: Facts) -> Iterator[Finding]:
     """Entries for the address in tables that the definition does not name: nobody moves them."""
     selected = {route.table_id for route in facts["routes"]}
     strays = [t.id for t in facts["tables"] if t.id not in selected and t.route(facts.p.ip).entry is not None]
     for table_id in strays:
         yield warning(
-            f"{table_id} has an entry for {facts.p.ip}, and is not in the definition: it does not move",
+            f"{table_id} has a route for {facts.p.ip}, and is not in the definition: it does not move",
             set_parameter(facts, "routing_table", ",".join([*sorted(selected), table_id])),
         )
     if not strays:
-        yield passed("no other table has an entry")
+        yield passed("no other table has a route")
 
 
 @CHECKS.add("source-dest-check")
@@ -328,15 +328,15 @@ def _holder(facts: Facts, route: Route) -> str | None:
     return None
 
 
-def _create_entry(facts: Facts, table_id: str) -> str:
-    return _entry_command(facts, "create-route", table_id)
+def _create_route(facts: Facts, table_id: str) -> str:
+    return _route_command(facts, "create-route", table_id)
 
 
-def _replace_entry(facts: Facts, table_id: str) -> str:
-    return _entry_command(facts, "replace-route", table_id)
+def _replace_route(facts: Facts, table_id: str) -> str:
+    return _route_command(facts, "replace-route", table_id)
 
 
-def _entry_command(facts: Facts, verb: str, table_id: str) -> str:
+def _route_command(facts: Facts, verb: str, table_id: str) -> str:
     ip = facts.p.ip
     flag = "--destination-ipv6-cidr-block" if ip.is_ipv6 else "--destination-cidr-block"
     eni = facts.get("eni_id") or "ENI_OF_THE_ACTIVE_NODE"
