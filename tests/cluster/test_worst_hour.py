@@ -31,6 +31,9 @@ OF_AGENTS = "*Route*", "*NetworkInterface*", "*Address*", "DescribeSubnets", "De
 EC2 limits the rate of each action on its own, so this can happen; and where fencing fails too, nothing may start.
 """
 
+LOG = "var/log/pacemaker/pacemaker.log"
+"""Of a node."""
+
 FAILURE_TIMEOUT = 30
 """Seconds; the examples say 600."""
 
@@ -168,8 +171,8 @@ def test_a_fencing_device_that_failed_while_the_api_was_dead_still_fences_once_t
         lab.cluster.pcs(*"stonith update fence op monitor interval=3 timeout=20".split())
         lab.ec2.faults.add(effect=effects.Error("InternalError", 400))
         wait_until(lambda: set(lab.cluster.fail_counts("fence")) == set(lab.nodes), 150, lab.cluster.status)
-        lab.cluster.settled(120)
-        assert lab.cluster.resource_runs_on("fence") == set()
+        assert "Stopped" not in lab.cluster.run("crm_resource", "--resource", "ip", "--locate"), story(lab)
+        running.wait_served_by(lost)
         lab.ec2.faults.clear()
         lab.nodes[lost].off()
         running.wait_served_by(lab.other(lost))
@@ -230,7 +233,11 @@ def test_the_primary_eni_of_a_node_is_refused_with_a_reason_and_stays_on_the_nod
         wait_until(lambda: lab.eni_holder(second) == "node1", 30, lab.cluster.status)
     try:
         with resource(lab, "wrong", "aws-eni-move", f"eni_id={eni}"):
-            wait_refused(lab, "wrong", f"create an ENI for the service: {eni}", *lab.nodes)
+            reason = f"create an ENI for the service: {eni}"
+            # The probe finds it out on a node with two links. Pacemaker takes its 2 for "not running", without showing
+            # it (pcmk_xe_mask_probe_failure()), and does not try the node.
+            wait_refused(lab, "wrong", reason, *(["node2"] if has_second_link else lab.nodes))
+            assert reason in (lab.nodes["node1"].root / LOG).read_text(errors="replace")
     finally:
         if has_second_link:
             found = operator.describe_network_interfaces(NetworkInterfaceIds=[second])["NetworkInterfaces"][0]
@@ -267,7 +274,7 @@ def story(lab: Lab) -> str:
     """What crm_mon shows, and the last of what Pacemaker and the agents have logged of the agents."""
     told = [lab.cluster.status()]
     for node in lab.nodes.values():
-        log = (node.root / "var/log/pacemaker/pacemaker.log").read_text(errors="replace")
+        log = (node.root / LOG).read_text(errors="replace")
         lines = [line for line in log.splitlines() if re.search(r"aws-|\b(ip|eni|wrong)_", line)]
         told += [node.name, *lines[-40:]]
     return "\n".join(told)
@@ -275,7 +282,7 @@ def story(lab: Lab) -> str:
 
 def monitors_that_warned(lab: Lab, node: str) -> int:
     """How many monitors have said on this node so far that EC2's part is unknown."""
-    log = lab.nodes[node].root / "var/log/pacemaker/pacemaker.log"
+    log = lab.nodes[node].root / LOG
     return log.read_text(errors="replace").count("what EC2 does is unknown")
 
 
