@@ -7,6 +7,7 @@ nothing: the agents then load the whole models, which takes longer. Any other bo
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,7 +60,11 @@ def main() -> int:
     Path(SERVICE_MODELS).mkdir(exist_ok=True)
     for service, operations in OPERATIONS.items():
         model = cut(Loader().load_service_model(service, "service-2"), operations)
-        Path(SERVICE_MODELS, f"{service}.json").write_text(json.dumps(model, separators=(",", ":")) + "\n")
+        file = Path(SERVICE_MODELS, f"{service}.json")
+        # Another installation may be reading it.
+        fresh = file.with_suffix(f".{os.getpid()}")
+        fresh.write_text(json.dumps(model, separators=(",", ":")) + "\n")
+        fresh.replace(file)
     return 0
 
 
