@@ -18,7 +18,10 @@ _WORKERS = 24
 
 
 class BackgroundThread:
-    """Work that a thread does while this one goes on; the process does not wait for it when it ends."""
+    """Work that a thread does while this one goes on; the process does not wait for it when it ends.
+
+    Raises Unknown where the node has no thread left.
+    """
 
     def __init__(self, work: Callable[[], Any]):
         from threading import Thread
@@ -27,7 +30,10 @@ class BackgroundThread:
         self._value: Any = None
         self._error: BaseException | None = None
         self._thread = Thread(target=self._run, daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise Unknown(f"this node can start no thread: {error}") from error
 
     def _run(self) -> None:
         try:
@@ -52,13 +58,10 @@ def call_within(deadline: Deadline, function: Callable[[], Any], what: str) -> A
     """The result of `function()`, waited for no longer than there is time.
 
     Some waits have no timeout of their own (getaddrinfo(), a credential_process); a late one is left behind, and ends
-    with the process. Raises what the function raises, or Unknown naming `what`, also where the node has no thread left.
+    with the process. Raises what the function raises, or Unknown naming `what`.
     """
     seconds = deadline.left()
-    try:
-        thread = BackgroundThread(function)
-    except RuntimeError as error:
-        raise Unknown(f"{what}: {error}") from error
+    thread = BackgroundThread(function)
     if not thread.wait(seconds):
         raise Unknown(f"{what}: no answer within {seconds:.1f} s")
     return thread.result()
@@ -81,7 +84,7 @@ def outcomes(functions: Iterable[Callable[[], Any]]) -> list[Any]:
     try:
         for _ in range(min(_WORKERS, len(pending))):
             threads.append(BackgroundThread(work))
-    except RuntimeError:
+    except Unknown:
         # The node has no thread left: those that there are, and this one, do it.
         work()
     for thread in threads:

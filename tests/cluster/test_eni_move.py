@@ -209,7 +209,7 @@ def test_a_device_index_that_is_taken_is_passed_over_although_imds_does_not_know
 
 def test_an_eni_of_another_zone_is_refused_untouched(lab: Lab) -> None:
     with service(lab, "far", "10.0.2.90", subnet="b") as far:
-        wait_given_up(lab, "far", "lies in eu-central-1b and this node in eu-central-1a")
+        wait_given_up(lab, "far", "is in eu-central-1b, this node in eu-central-1a")
         assert lab.eni_holder(far.eni) is None
         writes = attachments(lab) + lab.ec2.calls.named("DetachNetworkInterface")
         assert not [call for call in writes if call.parameters.get("NetworkInterfaceId") == far.eni]

@@ -42,7 +42,7 @@ AGENTS = [
         "aws-overlay-ip",
         lambda lab: {"ip": "192.168.10.10", "routing_table": ",".join(lab.route_tables.values())},
         ({"ip": "192.168.10.999"}, "parameter 'ip': '192.168.10.999' is not an IPv4 or IPv6 address"),
-        ({"ip": "10.0.77.7"}, "parameter 'ip': 10.0.77.7 lies inside the VPC's 10.0.0.0/16"),
+        ({"ip": "10.0.77.7"}, "ip 10.0.77.7 lies inside the VPC (10.0.0.0/16)"),
     ),
     Agent(
         "aws-eni-move",
