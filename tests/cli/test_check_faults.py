@@ -102,8 +102,8 @@ def give_role(node: Any) -> None:
 def the_instance_has_no_role(node: Any) -> None:
     tell = node.lab.imds._metadata
 
-    def without_role(instance_id: str) -> Any:
-        tree = tell(instance_id)
+    def without_role(instance_id: str, lag: float) -> Any:
+        tree = tell(instance_id, lag)
         return {"latest": {**tree["latest"], "meta-data": {**tree["latest"]["meta-data"], "iam": {}}}}
 
     node.lab.imds._metadata = without_role

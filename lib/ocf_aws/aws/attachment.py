@@ -67,7 +67,7 @@ class Attachment:
         self._checked = monotonic()
         self._asked: dict[str, float] = {}
         self._forced: set[str] = set()
-        self._holder_checked = float("-inf")
+        self._holder_checked = self._force_asked = float("-inf")
 
     def attach(self, deadline: Deadline) -> str:
         """Detach and attach until EC2 has accepted the attachment, and return its id.
@@ -168,6 +168,7 @@ class Attachment:
                 raise
 
     def _detach_by_force(self, attachment_id: str) -> None:
+        self._force_asked = monotonic()
         try:
             detach(self._ec2, attachment_id, Force=True)
         except (Rejected, AccessDenied) as error:
@@ -184,11 +185,11 @@ class Attachment:
         now = monotonic()
         if self._force == "never" or now - self._asked.get(attachment_id, now) < _HOLDER_SECONDS:
             return False
+        if self._force == "after" and not half_time.left():
+            return now - self._force_asked >= _HOLDER_SECONDS
         if now - self._holder_checked < _HOLDER_SECONDS:
             return False
         self._holder_checked = now
-        if self._force == "after" and not half_time.left():
-            return True
         try:
             return is_running(self._ec2, str(self.eni.holder)) is False
         except (AccessDenied, NoCredentials, Rejected, Unknown) as error:
