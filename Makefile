@@ -62,7 +62,7 @@ install: service-models ## install agents, command, library, man pages and docum
 	PYTHONPATH=lib:packaging/man $(PYTHON) -B packaging/man/command.py page > $(DESTDIR)$(MANDIR)/man8/ocf-aws.8
 	PYTHONPATH=lib:packaging/man $(PYTHON) -B packaging/man/command.py completion > $(DESTDIR)$(COMPLETIONDIR)/ocf-aws
 	cp -r $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
-	sed -i 's,](packaging/,](,' $(DESTDIR)$(DOCDIR)/README.md
+	sed -i 's,](packaging/,](,g' $(DESTDIR)$(DOCDIR)/README.md
 
 .PHONY: uninstall
 uninstall: ## remove what `make install` installed

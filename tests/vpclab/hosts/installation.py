@@ -15,7 +15,14 @@ class Installation:
     def __init__(self, directory: Path, checkout: Path = CHECKOUT):
         self._agents = directory / "agents"
         self.library = directory / "lib"
-        places = {"AGENTDIR": self._agents, "SITELIB": self.library, "MANDIR": directory, "DOCDIR": directory / "doc"}
+        places = {
+            "AGENTDIR": self._agents,
+            "SITELIB": self.library,
+            "SBINDIR": directory / "sbin",
+            "COMPLETIONDIR": directory / "completions",
+            "MANDIR": directory,
+            "DOCDIR": directory / "doc",
+        }
         words = [f"{name}={path}" for name, path in places.items()]
         subprocess.run(["make", "-C", checkout, "install", f"PYTHON={PYTHON}", *words], check=True, capture_output=True)
 
