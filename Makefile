@@ -109,7 +109,7 @@ test-unprivileged: $(VENV)/ready ## the tests that need no root
 	$(PYTEST) tests/unit tests/aws tests/vpclab_tests
 
 .PHONY: quick
-quick: lint ## format, lint, types, and the tests of one module or one process; in three minutes
+quick: lint ## format, lint, types, and the tests of one module or one process
 	tests/prerequisites.sh $(TEST_TOOLS)
 	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests/unit tests/process; else $(PYTEST) tests/unit; fi
 
