@@ -7,6 +7,7 @@ import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from xml.sax.saxutils import quoteattr
 
 from vpclab.hosts.instance import Instance
@@ -181,7 +182,8 @@ class Cluster:
                 action=failure.get("task", ""),
                 node=failure.get("node", ""),
                 status=failure.get("exitstatus", ""),
-                reason=failure.get("exitreason", ""),
+                # Pacemaker 2.1 escapes it twice.
+                reason=unescape(failure.get("exitreason", "")),
                 time=failure.get("last-rc-change", ""),
             )
             for failure in self._status().iterfind("./failures/failure")
