@@ -33,7 +33,7 @@ pcs stonith create fence fence_aws region="$region" pcmk_host_map="$node1:$node1
 pcs resource create eni ocf:aws:aws-eni-move eni_id="$eni" force_detach=after \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \
     op monitor interval=20 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
-    meta priority=100
+    meta failure-timeout=600 migration-threshold=3 priority=100
 
 pcs property set maintenance-mode=false
 

@@ -39,7 +39,9 @@ pcs resource create postgresql ocf:heartbeat:pgsql pgctl="$bin/pg_ctl" psql="$bi
     promotable meta notify=true clone-max=2 clone-node-max=1
 
 pcs resource create overlay-ip ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
-    op start interval=0 timeout=180 op stop interval=0 timeout=180 op monitor interval=20 timeout=60
+    op start interval=0 timeout=180 op stop interval=0 timeout=180 \
+    op monitor interval=20 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
+    meta failure-timeout=600 migration-threshold=3
 
 # The address comes once there is a primary, and goes when there is none any more.
 pcs constraint colocation add overlay-ip with Promoted postgresql-clone INFINITY

@@ -40,7 +40,9 @@ pcs resource create rsc_fs_PRD_ASCS00 ocf:heartbeat:Filesystem device="$efs:/PRD
     op start interval=0 timeout=60 op stop interval=0 timeout=120 op monitor interval=20 timeout=40 \
     --group grp_PRD_ASCS00
 pcs resource create rsc_ip_PRD_ASCS00 ocf:aws:aws-overlay-ip ip="$ascs_ip" routing_table="$tables" \
-    op start interval=0 timeout=180 op stop interval=0 timeout=180 op monitor interval=20 timeout=60 \
+    op start interval=0 timeout=180 op stop interval=0 timeout=180 \
+    op monitor interval=20 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
+    meta failure-timeout=600 migration-threshold=3 \
     --group grp_PRD_ASCS00
 pcs resource create rsc_sap_PRD_ASCS00 ocf:heartbeat:SAPInstance InstanceName=PRD_ASCS00_sapascs \
     START_PROFILE=/sapmnt/PRD/profile/PRD_ASCS00_sapascs AUTOMATIC_RECOVER=false MINIMAL_PROBE=true \
@@ -54,7 +56,9 @@ pcs resource create rsc_fs_PRD_ERS10 ocf:heartbeat:Filesystem device="$efs:/PRD_
     op start interval=0 timeout=60 op stop interval=0 timeout=120 op monitor interval=20 timeout=40 \
     --group grp_PRD_ERS10
 pcs resource create rsc_ip_PRD_ERS10 ocf:aws:aws-overlay-ip ip="$ers_ip" routing_table="$tables" \
-    op start interval=0 timeout=180 op stop interval=0 timeout=180 op monitor interval=20 timeout=60 \
+    op start interval=0 timeout=180 op stop interval=0 timeout=180 \
+    op monitor interval=20 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
+    meta failure-timeout=600 migration-threshold=3 \
     --group grp_PRD_ERS10
 pcs resource create rsc_sap_PRD_ERS10 ocf:heartbeat:SAPInstance InstanceName=PRD_ERS10_sapers \
     START_PROFILE=/sapmnt/PRD/profile/PRD_ERS10_sapers AUTOMATIC_RECOVER=false IS_ERS=true MINIMAL_PROBE=true \

@@ -11,6 +11,8 @@ tables=@ROUTE_TABLES@    # ids of all route tables whose subnets have clients or
 
 # It starts where it belongs, and not first where the cluster has the least to do.
 pcs resource create rsc_ip_PRD_HDB00_readenabled ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
-    op start interval=0 timeout=180 op stop interval=0 timeout=180 op monitor interval=60 timeout=60 --disabled
+    op start interval=0 timeout=180 op stop interval=0 timeout=180 \
+    op monitor interval=60 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
+    meta failure-timeout=600 migration-threshold=3 --disabled
 pcs constraint colocation add rsc_ip_PRD_HDB00_readenabled with Unpromoted rsc_SAPHana_PRD_HDB00-clone 2000
 pcs resource enable rsc_ip_PRD_HDB00_readenabled

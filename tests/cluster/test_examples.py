@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,12 +126,28 @@ def test_an_example_loads_without_a_warning_and_fails_over(lab: Lab, watch: Watc
         wait_served(lab, watch, example, leader=first, reader=lab.other(first))
         verified = lab.nodes["node1"].run("crm_verify", "--live-check", "-V", check=False)
         assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
+        require_recovery_values(lab, example)
 
         lab.cluster.pcs("node", "standby", first)
         wait_served(lab, watch, example, leader=lab.other(first), reader=lab.other(first))
         lab.cluster.pcs("node", "unstandby", first)
         wait_served(lab, watch, example, leader=lab.other(first), reader=first)
         assert not lab.cluster.failures()
+
+
+def require_recovery_values(lab: Lab, example: Example) -> None:
+    """Each resource of ours comes back by itself, gives up against a rival, and looks at all that EC2 can drop.
+
+    docs/values.md says why.
+    """
+    cib = ElementTree.fromstring(lab.cluster.run("cibadmin", "--query", "--scope", "resources"))
+    for name in example.addresses:
+        resource = cib.find(f".//primitive[@id='{name}']")
+        assert resource is not None
+        meta = {pair.get("name"): pair.get("value") for pair in resource.iterfind("./meta_attributes/nvpair")}
+        assert (meta["failure-timeout"], meta["migration-threshold"]) == ("600", "3")
+        levels = [pair.get("value") for pair in resource.iterfind(".//op/*/nvpair[@name='OCF_CHECK_LEVEL']")]
+        assert levels == ["10"]
 
 
 def wait_served(lab: Lab, watch: Watch, example: Example, *, leader: str, reader: str) -> None:
