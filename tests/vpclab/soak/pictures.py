@@ -16,7 +16,7 @@ _ROW, _BAR = 50, 28
 """Height of a row of the histogram, and of its highest bar."""
 
 _ROW_SECONDS = 600.0
-"""Seconds in a row of the timeline."""
+"""About so many seconds are in a row of the timeline."""
 
 _LANE, _NUMBERS = 18, 16
 """Height of an address in the timeline, and of the numbers of the events."""
@@ -49,7 +49,7 @@ def outages(result: Result) -> str:
 
 
 def timeline(result: Result) -> str:
-    """Who answered at each address and when nobody did, ten minutes a row, with the numbers of the events."""
+    """Who answered at each address and when nobody did, in rows of the same length, with the numbers of the events."""
     drawing = _Drawing("Who answered, and when nobody did")
     hosts = sorted({stretch.host for of in result.record.stretches.values() for stretch in of if stretch.host})
     paints = {host: HOSTS[number % len(HOSTS)] for number, host in enumerate(hosts)}
@@ -60,11 +60,10 @@ def timeline(result: Result) -> str:
         x += text_width(name) + 40
     drawing.text(x, 10, "pale", "1: event 1")
     drawing.height += 28
-    seconds = min(_ROW_SECONDS, max(result.seconds, 1.0))
-    start = result.record.start
-    while start < result.record.end:
-        _timeline_row(drawing, result, paints, start, seconds)
-        start += seconds
+    rows = max(1, round(result.seconds / _ROW_SECONDS))
+    seconds = max(result.seconds, 1.0) / rows
+    for row in range(rows):
+        _timeline_row(drawing, result, paints, result.record.start + row * seconds, seconds)
     return drawing.svg()
 
 
