@@ -21,9 +21,9 @@ TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
 PYTEST = $(abspath $(TOOLS))/python -m pytest
 BENCH = PYTHONPATH=$(abspath lib):$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python
-# Tests wait more than they compute: four files at a time, each worker in a sandbox of its own.
+# Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
-	--tx '4*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
+	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
 SOURCES = lib tests packaging/man packaging/launcher.py packaging/service_models.py packaging/bin/ocf-aws $(AGENTS)
 IAM_POLICIES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/iam_policies.py packaging/iam
 PARAMETER_TABLES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/parameter_tables.py packaging/docs/parameters.md \
