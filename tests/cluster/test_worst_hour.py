@@ -73,6 +73,8 @@ def healthy(lab: Lab) -> Iterator[None]:
     On EC2 a node takes a minute to be back. Here it can be back before anything has started elsewhere.
     """
     lab.cluster.pcs("property", "set", "stonith-action=off")
+    # Without it the cluster moves a healthy address, to balance the nodes, when a dead API fails the fencing device.
+    lab.cluster.pcs("resource", "defaults", "update", "resource-stickiness=1000")
     yield
     lab.ec2.faults.clear()
     lab.imds.dead.clear()

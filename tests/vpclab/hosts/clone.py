@@ -52,5 +52,8 @@ class Clone:
     def new_files(self) -> set[str]:
         """The files that only the clone has, without logs, caches and the package managers' databases."""
         books = ("var/log/", "var/cache/", "var/lib/dpkg/", "var/lib/apt/", "var/backups/", "tmp/")
-        files = {str(path.relative_to(self._upper)) for path in self._upper.rglob("*") if not path.is_dir()}
+        # A character device stands for a file of the machine that is deleted in the clone
+        # (https://docs.kernel.org/filesystems/overlayfs.html, "whiteouts and opaque directories").
+        paths = (path for path in self._upper.rglob("*") if path.is_symlink() or path.is_file())
+        files = {str(path.relative_to(self._upper)) for path in paths}
         return {path for path in files if not path.startswith(books)}

@@ -11,12 +11,12 @@ from vpclab.hosts.single_node import SingleNode
 class PciHotplug:
     """Keeps the links of a node equal to what EC2 says. The primary ENI is left alone.
 
-    instance_id: of the node, `node1` of the SingleNode by default. netns: its network namespace, None: this one.
+    instance_id: of the node, None: whichever the SingleNode is. netns: its network namespace, None: this one.
     """
 
     def __init__(self, single_node: SingleNode, instance_id: str | None = None, netns: str | None = None):
         self._node = single_node
-        self._instance_id = instance_id or single_node.instance_id
+        self._instance_id = instance_id
         self._ip = ["ip", *(["-n", netns] if netns else [])]
         self._links: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -28,10 +28,11 @@ class PciHotplug:
     def sync(self) -> None:
         """Add and remove the links that differ."""
         with self._lock:
+            instance_id = self._instance_id or self._node.instance_id
             wanted = {
                 eni.mac: f"ens{5 + eni.device_index}"
                 for eni in self._node.ec2.vpc().enis
-                if eni.instance_id == self._instance_id and eni.device_index
+                if eni.instance_id == instance_id and eni.device_index
             }
             for mac in self._links.keys() - wanted.keys():
                 self._unplug(self._links.pop(mac))
