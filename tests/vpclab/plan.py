@@ -36,13 +36,14 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """One region, one VPC, its subnets and hosts."""
+    """One region, one VPC, its subnets and hosts. quorum_host: the host that runs a quorum device for the cluster."""
 
     region: str
     cidr: str
     ipv6_cidr: str
     subnets: tuple[SubnetPlan, ...]
     hosts: tuple[HostPlan, ...]
+    quorum_host: str | None = None
 
     @property
     def nodes(self) -> tuple[HostPlan, ...]:
@@ -92,6 +93,23 @@ ONE_ZONE = replace(
     ),
 )
 """Both nodes in one availability zone, where an ENI can move between them."""
+
+_THIRD_ZONE = SubnetPlan("c", "eu-central-1c", "10.0.3.0/24", "2001:db8:100:3::/64")
+
+THREE_NODES = replace(
+    DEFAULT,
+    subnets=(*DEFAULT.subnets, _THIRD_ZONE),
+    hosts=(*DEFAULT.hosts, HostPlan("node3", "c", "10.0.3.13", "2001:db8:100:3::13")),
+)
+"""A node in each of three availability zones."""
+
+QUORUM_DEVICE = replace(
+    DEFAULT,
+    subnets=(*DEFAULT.subnets, _THIRD_ZONE),
+    hosts=(*DEFAULT.hosts, HostPlan("quorum", "c", "10.0.3.20", "2001:db8:100:3::20", node=False)),
+    quorum_host="quorum",
+)
+"""A quorum device in a third availability zone."""
 
 
 def build_vpc(ec2: Ec2, plan: Plan = DEFAULT) -> BuiltVpc:
