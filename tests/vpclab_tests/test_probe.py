@@ -19,7 +19,9 @@ from typing import Any
 
 import pytest
 
-from vpclab.client import probe
+from ocf_aws.cli.outages.target import SILENCE
+from vpclab.checkout import CHECKOUT
+from vpclab.client import responder
 from vpclab.client.watch import Watch
 
 SLACK = 0.25
@@ -88,7 +90,7 @@ class Wires:
             namespace.run(*f"ip link set {link} up".split())
 
     def _respond(self, name: str) -> subprocess.Popen[Any]:
-        command = ["/usr/bin/python3", "-I", probe.__file__, "--name", name, "respond"]
+        command = ["/usr/bin/python3", "-I", responder.__file__, "--name", name]
         return self.nodes[name].popen(*command)
 
     @staticmethod
@@ -143,7 +145,7 @@ def test_move_shows_who_answers_and_how_long_nobody_did(wires: Wires, watch: Wat
     wires.route("node2")
     answered = watch.wait_until_answers(wires.address, "node2", 5)
     assert watch.answering(wires.address) == "node2"
-    assert lost - probe.SILENCE <= silent <= lost + SLACK
+    assert lost - SILENCE <= silent <= lost + SLACK
     assert before <= answered <= before + SLACK
     (outage,) = watch.outages(since=lost, minimum=LOST)
     assert (outage.before, outage.after) == ("node1", "node2")
@@ -215,7 +217,8 @@ def test_client_ends_with_the_one_who_reads_it(wires: Wires) -> None:
         stdin=subprocess.PIPE,
     )
     assert reader.stdin
-    command = ["/usr/bin/python3", "-I", probe.__file__, "watch", wires.address]
+    library = f"PYTHONPATH={CHECKOUT}/lib:{CHECKOUT}/tests"
+    command = ["env", library, "/usr/bin/python3", "-s", "-m", "vpclab.client.probe", wires.address]
     watching = wires.client.popen(*command, stdin=subprocess.PIPE, stdout=reader.stdin)
     reader.kill()
     reader.wait()
