@@ -32,13 +32,13 @@ from vpclab.plan import DEFAULT, Plan, build_vpc, run_hosts
 
 _CA_BUNDLE = "/etc/ssl/certs/vpclab.pem"
 
-_LIBRARY = "/usr/local/lib/vpclab"
+LIBRARY = "/usr/local/lib/vpclab"
 """On each instance the program that responds; on those outside of the cluster the packages ocf_aws and vpclab as well."""
 
 _BOOT_SECONDS = 8.0
 """From power-on to the services. Without it, a fenced node would be back before its peer has taken over."""
 
-_RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {_LIBRARY}/responder.py\n"
+_RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {LIBRARY}/responder.py\n"
 
 
 class Lab:
@@ -101,7 +101,7 @@ class Lab:
 
     def watch(self, *addresses: str) -> Watch:
         """A client, on the instance `client`, that watches who answers at the addresses; a context manager."""
-        return Watch(self.client.popen, addresses, library=_LIBRARY)
+        return Watch(self.client.popen, addresses, library=LIBRARY)
 
     def primary_eni(self, name: str) -> str:
         """Id of the primary ENI of a host."""
@@ -195,10 +195,10 @@ class Lab:
         instance.write("etc/hosts", "\n".join(hosts) + "\n")
         instance.write(_CA_BUNDLE, authority.pem)
         instance.write("etc/environment", f"AWS_CA_BUNDLE={_CA_BUNDLE}\n")
-        instance.write(f"{_LIBRARY}/responder.py", Path(responder.__file__).read_text())
+        instance.write(f"{LIBRARY}/responder.py", Path(responder.__file__).read_text())
         if all(node.name != instance.name for node in self.plan.nodes):
             for package in (CHECKOUT / "lib/ocf_aws", CHECKOUT / "tests/vpclab"):
-                shutil.copytree(package, f"{instance.root}{_LIBRARY}/{package.name}")
+                shutil.copytree(package, f"{instance.root}{LIBRARY}/{package.name}")
 
     def _turn_off_source_dest_check(self, node: Instance) -> None:
         """Prepare a node for an overlay IP, as the vendors' guides tell an administrator to."""

@@ -77,7 +77,7 @@ class Teller:
                 state.is_told = True
             return
         # While it lasts, its probes may still be answered: then they were only late.
-        is_outage = seconds >= (self._minimum if after else max(self._minimum, TIMEOUT))
+        is_outage = seconds >= (self._minimum if after else self._minimum + TIMEOUT)
         if after and after.host == state.before and not silent.probes:
             is_outage = False
         if is_outage and not state.is_told:
