@@ -99,6 +99,11 @@ test: lint ## every check and every test
 	tests/prerequisites.sh $(TEST_TOOLS)
 	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests; else $(PYTEST) tests; fi
 
+.PHONY: acceptance
+acceptance: $(VENV)/ready ## the whole of what `make test` has a short form of; hours (TESTS=tests/cluster/test_eni_move.py)
+	tests/prerequisites.sh $(TEST_TOOLS)
+	ACCEPTANCE=1 $(PYTEST) $(IN_SANDBOXES) -m acceptance $(or $(TESTS),tests)
+
 .PHONY: faults
 faults: $(VENV)/ready ## every call, every fault, every action; hours (FAULTS=500: so many of them, drawn by FAULTS_SEED)
 	tests/prerequisites.sh strace

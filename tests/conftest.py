@@ -19,6 +19,20 @@ CHECKOUT = Path(__file__).parents[1]
 # Files without a suffix have no place for their bytecode but beside themselves.
 sys.dont_write_bytecode = True
 
+IS_ACCEPTANCE = os.environ.get("ACCEPTANCE") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "acceptance: takes minutes; ACCEPTANCE=1 runs it, as `make acceptance` does")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if IS_ACCEPTANCE:
+        return
+    long = [item for item in items if item.get_closest_marker("acceptance")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:

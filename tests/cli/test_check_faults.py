@@ -190,7 +190,7 @@ def boto3_is_missing(node: Any) -> None:
     hide(node, "boto3")
 
 
-@fault("pyroute2", "python3-pyroute2", repair=show)
+@fault("pyroute2", "python3-pyroute2", repair=show, eni=True)
 def pyroute2_is_missing(node: Any) -> None:
     hide(node, "pyroute2")
 

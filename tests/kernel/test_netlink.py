@@ -21,7 +21,7 @@ def test_of_the_installed_pyroute2_only_the_message_classes_are_loaded(namespace
 
 
 def test_after_the_message_classes_all_of_pyroute2_can_still_be_used(namespace: Namespace, python: str) -> None:
-    whole = CODE + "encode('ifaddrmsg', {'family': 2}, [('IFA_LOCAL', '10.0.0.1')])\n"
+    whole = CODE + "encode('rtmsg', {'family': 2}, [('RTA_DST', '10.0.0.1')])\n"
     whole += "for name in [n for n in sys.modules if n.partition('.')[0] == 'pyroute2']: del sys.modules[name]\n"
     whole += "from pyroute2 import IPRoute; print(IPRoute().get_links()[0].get_attr('IFLA_IFNAME'))"
     assert namespace.python(python, whole) == ["lo"]

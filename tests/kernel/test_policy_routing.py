@@ -124,11 +124,11 @@ def test_addresses_are_found_by_the_marks_of_their_rules(node: Node, python: str
     assert FIRST not in node.ip("address show dev ens6") and SIX not in node.ip("address show dev ens6")
 
 
-def test_addresses_carry_a_mark_of_their_own_where_pyroute2_can_set_it(node: Node) -> None:
-    node.python(sys.executable, APPLY)
+def test_addresses_carry_a_mark_of_their_own(node: Node, python: str) -> None:
+    node.python(python, APPLY)
     node.ip("rule flush")
     node.ip("-6 rule flush")
-    node.python(sys.executable, REMOVE_BY_MARKS)
+    node.python(python, REMOVE_BY_MARKS)
     assert FIRST not in node.ip("address show dev ens6") and SIX not in node.ip("address show dev ens6")
 
 

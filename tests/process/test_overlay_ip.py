@@ -154,6 +154,15 @@ def test_tables_may_be_selected_by_a_tag(resource: Resource) -> None:
     assert resource.single_node.holder("clients", CIDR) != resource.single_node.eni
 
 
+def test_a_tag_with_the_characters_of_a_pattern_means_itself(resource: Resource) -> None:
+    operator = resource.single_node.ec2.operator()
+    for key, value in (("a", "x*"), ("b", "xy"), ("clients", "x?")):
+        operator.create_tags(Resources=[resource.tables[key]], Tags=[{"Key": "Service", "Value": value}])
+    assert resource("start", parameters={"routing_table": "tag:Service=x*"}).status == 0
+    assert resource.single_node.holder("a", CIDR) == resource.single_node.eni
+    assert resource.single_node.eni not in [resource.single_node.holder(key, CIDR) for key in ("b", "clients")]
+
+
 def test_a_tag_that_selects_nothing_is_an_error_that_names_it(resource: Resource) -> None:
     result = resource("start", parameters={"routing_table": "tag:Cluster=none"})
     assert result.status == 2 and "Cluster=none" in result.reason

@@ -275,3 +275,12 @@ def test_a_dry_run_changes_nothing(ec2: Ec2, table: str, hosts: dict[str, str], 
     assert error_of(node.describe_route_tables, DryRun=True) == ("DryRunOperation", 412)
     with pytest.raises(ValueError):
         entry(ec2, table, OVERLAY)
+
+
+def test_a_filter_takes_patterns_and_a_backslash_before_their_characters(ec2: Ec2, vpc: BuiltVpc) -> None:
+    operator = ec2.operator()
+    for table_id, value in zip(vpc.route_tables.values(), ("x*", "xy")):
+        operator.create_tags(Resources=[table_id], Tags=[{"Key": "Service", "Value": value}])
+    for value, count in (("x*", 2), ("x\\*", 1), ("x?", 2), ("x\\?", 0), ("[x]y", 0)):
+        answer = operator.describe_route_tables(Filters=[{"Name": "tag:Service", "Values": [value]}])
+        assert len(answer["RouteTables"]) == count, value

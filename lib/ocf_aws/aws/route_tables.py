@@ -107,7 +107,7 @@ def describe_routes(ec2: Client, selector: RouteTableSelector, ip: IpAddress, vp
     if selector.ids:
         questions.append({"route-table-id": list(selector.ids)})
     for key, value in selector.tags:
-        questions.append({f"tag:{key}": [value], "vpc-id": [vpc_id] if vpc_id else []})
+        questions.append({f"tag:{key}": [_literal(value)], "vpc-id": [vpc_id] if vpc_id else []})
     answers = results(*(partial(describe_tables, ec2, question) for question in questions))
     routes = {table_id: Route(table_id, None, None) for table_id in selector.ids}
     for table in [table for answer in answers for table in answer]:
@@ -117,6 +117,11 @@ def describe_routes(ec2: Client, selector: RouteTableSelector, ip: IpAddress, vp
         if not answer:
             raise NotFound(f"correct parameter 'routing_table': no route table of {vpc_id} has the tag {key}={value}")
     return list(routes.values())
+
+
+def _literal(value: str) -> str:
+    """A value of a filter that means itself: * and ? are patterns there ("Filter your resources", EC2 user guide)."""
+    return "".join(f"\\{c}" if c in "*?\\" else c for c in value)
 
 
 def describe_tables(ec2: Client, question: Mapping[str, list[str]]) -> list[dict[str, Any]]:
@@ -184,13 +189,15 @@ class RouteUpdate:
     def replace_unseen(self) -> list[Route]:
         """Replace the routes before looking at them, and return them as EC2 tells them then. Raises as Client.call.
 
-        For an address that has no holder any more: it saves the time of one call. What ReplaceRoute refuses (there is no
-        route, AWS keeps the route) is left as it is. Where tags select the tables, this only looks.
+        For an address that has no holder any more: it saves the time of one call, and an old answer ("it leads here", from
+        before another node had it) is not believed. What ReplaceRoute refuses (there is no route, AWS keeps the route) is
+        left as it is. Where tags select the tables, a look at which they are comes first.
         """
-        if self._selector.tags:
-            return self.describe()
-        unseen = [Route(table_id, "", None) for table_id in self._selector.ids]
-        routes = self._write(unseen, self._replace_unseen, unseen)
+        found = (
+            self.describe() if self._selector.tags else [Route(table_id, "", None) for table_id in self._selector.ids]
+        )
+        unseen = [route for route in found if not route.is_managed]
+        routes = self._write(unseen, self._replace_unseen, found)
         # What is to be said of a table, the look at it tells.
         self._failures.clear()
         return routes

@@ -1,6 +1,6 @@
 """The only door to the kernel's tables, and to pyroute2: netlink messages out, answers in.
 
-Requests that read are packed here; of requests that change something, pyroute2's message classes encode the body.
+Requests that read, and those on links and addresses, are packed by struct; pyroute2's message classes encode routes and rules.
 Layouts: rtnetlink(7) and linux/rtnetlink.h.
 """
 
@@ -201,8 +201,8 @@ class Rtnl:
 def encode(message: str, header: Mapping[str, int], attributes: list[tuple[str, Any]]) -> bytes:
     """The body of a request, encoded by pyroute2.
 
-    message: `ifaddrmsg`, `rtmsg` or `fibmsg`. header: fields of the fixed part; the others are 0.
-    attributes: by the kernel's names (IFA_..., RTA_..., FRA_...); one that this pyroute2 does not know is left out.
+    message: `rtmsg` or `fibmsg`. header: fields of the fixed part; the others are 0.
+    attributes: by the kernel's names (RTA_..., FRA_...); one that this pyroute2 does not know is left out.
     Raises NotInstalled without pyroute2.
     """
     encoded = _message_class(message)()
@@ -215,7 +215,7 @@ def encode(message: str, header: Mapping[str, int], attributes: list[tuple[str, 
 
 def require_pyroute2() -> None:
     """Raises NotInstalled where pyroute2 is missing."""
-    _message_class("ifaddrmsg")
+    _message_class("rtmsg")
 
 
 def _message_class(name: str) -> Any:

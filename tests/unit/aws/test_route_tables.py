@@ -159,6 +159,22 @@ def test_all_tables_lead_here_at_once(update: Update, tables: FakeEc2) -> None:
     assert tables.count("replace_route") == 3 and tables.count("describe_route_tables") == 2
 
 
+@pytest.mark.parametrize(
+    "selector", [RouteTableSelector((TWO, THREE), ()), RouteTableSelector((), (("Cluster", "hana"),))]
+)
+def test_an_old_answer_that_says_here_is_not_believed_where_the_address_is_new(
+    tables: FakeEc2, log: Log, selector: RouteTableSelector
+) -> None:
+    for table_id in (TWO, THREE):
+        lead(tables, table_id, "eni-here")
+    tables.lag(reads=2)
+    for table_id in (TWO, THREE):
+        lead(tables, table_id, "eni-there")
+    update = RouteUpdate(tables, selector, IP, HERE, True, log)
+    update.apply(update.replace_unseen(), Deadline(1060))
+    assert holders(tables) == ["eni-there", "eni-here", "eni-here"]
+
+
 def test_what_is_right_is_left_alone(update: Update, tables: FakeEc2) -> None:
     for table_id in (ONE, TWO, THREE):
         lead(tables, table_id, "eni-here")

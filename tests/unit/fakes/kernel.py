@@ -91,11 +91,12 @@ class FakeKernel(netlink.Rtnl):
 
     def request(self, what: str, request: int, body: Any, *, flags: int = 0, tolerate: tuple[int, ...] = ()) -> bool:
         """As Rtnl.request."""
-        if isinstance(body, bytes):
+        if request == netlink.RTM_NEWLINK:
             return self._set_link(what, body, tolerate)
         if request in (netlink.RTM_NEWADDR, netlink.RTM_DELADDR):
-            ip = IpAddress.parse(body.get("IFA_LOCAL") or body["IFA_ADDRESS"])
-            item: Any = LinkAddress(ip, body["prefixlen"], body["index"], body.get("IFA_PROTO", 0))
+            _, prefix_length, _, _, index = unpack("=BBBBI", body[:8])
+            attributes = dict(netlink.split_attributes(body[8:]))
+            item: Any = LinkAddress(IpAddress(attributes[2]), prefix_length, index, attributes.get(11, b"\0")[0])
             return self._change(what, self.addresses, item, request == netlink.RTM_NEWADDR, tolerate)
         if request in (netlink.RTM_NEWRULE, netlink.RTM_DELRULE):
             source = IpNetwork.parse(f"{body['FRA_SRC']}/{body['src_len']}")

@@ -14,6 +14,5 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> FakeKernel:
     kernel = FakeKernel()
     for module in (address, link, policy_routing):
         monkeypatch.setattr(module, "dump", kernel.dump)
-    for module in (address, policy_routing):
-        monkeypatch.setattr(module, "encode", kernel.encode)
+    monkeypatch.setattr(policy_routing, "encode", kernel.encode)
     return kernel

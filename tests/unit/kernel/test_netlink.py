@@ -228,16 +228,16 @@ from ocf_aws.kernel.netlink import encode, require_pyroute2
 from ocf_aws.ocf.errors import NotInstalled
 try:
     require_pyroute2()
-    print(encode("ifaddrmsg", {"family": 2}, [("IFA_LOCAL", "10.0.0.1")]).decode(), hasattr(sys.modules["pyroute2"], "IPRoute"))
+    print(encode("rtmsg", {"family": 2}, [("RTA_DST", "10.0.0.1")]).decode(), hasattr(sys.modules["pyroute2"], "IPRoute"))
 except NotInstalled as error:
     print(error)
 """
 MESSAGE = """
-class ifaddrmsg(dict):
+class rtmsg(dict):
     def encode(self):
         self.data = b"sixteen bytes..." + str(sorted(self.items())).encode()
 """
-ENCODED = "[('attrs', [('IFA_LOCAL', '10.0.0.1')]), ('family', 2)]"
+ENCODED = "[('attrs', [('RTA_DST', '10.0.0.1')]), ('family', 2)]"
 
 
 def encode_with(directory: Path, files: dict[str, str]) -> str:
@@ -257,7 +257,7 @@ def encode_with(directory: Path, files: dict[str, str]) -> str:
     return done.stdout.strip()
 
 
-LAYOUT = {"netlink/__init__.py": "", "netlink/rtnl/__init__.py": "", "netlink/rtnl/ifaddrmsg.py": MESSAGE}
+LAYOUT = {"netlink/__init__.py": "", "netlink/rtnl/__init__.py": "", "netlink/rtnl/rtmsg.py": MESSAGE}
 
 
 def test_of_pyroute2_only_the_message_classes_are_loaded(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_where_pyroute2_is_laid_out_otherwise_all_of_it_is_loaded(tmp_path: Path
 def test_where_its_package_puts_the_modules_elsewhere_all_of_it_is_loaded(tmp_path: Path) -> None:
     files = {
         "__init__.py": "import sys\nfrom pyroute2 import new\nclass IPRoute: pass\n"
-        "for name in ('netlink', 'netlink.rtnl', 'netlink.rtnl.ifaddrmsg'): sys.modules['pyroute2.' + name] = new",
+        "for name in ('netlink', 'netlink.rtnl', 'netlink.rtnl.rtmsg'): sys.modules['pyroute2.' + name] = new",
         "new.py": MESSAGE,
     }
     assert encode_with(tmp_path, files) == f"{ENCODED} True"

@@ -18,6 +18,7 @@ from vpclab.ec2.destinations import (
 )
 from vpclab.ec2.errors import ApiError, missing_parameter
 from vpclab.ec2.routes import StatefulRoute, count_static_routes, static_route
+from vpclab.ec2.wildcards import fnmatch_pattern
 
 _TARGETS = (
     "NetworkInterfaceId",
@@ -45,7 +46,12 @@ class RouteTableCalls(BaseCalls, RouteTables):
         tables = [self._table(table_id) for table_id in dict.fromkeys(ids)] or [
             table for table in self.backend.route_tables.values() if self._is_visible(table.id)
         ]
-        return self.paged("RouteTables", generic_filter(self._filters_from_querystring(), tables), most=100)
+        # moto knows patterns in filters, and no backslash in them.
+        filters = {
+            name: [fnmatch_pattern(each) for each in values]
+            for name, values in self._filters_from_querystring().items()
+        }
+        return self.paged("RouteTables", generic_filter(filters, tables), most=100)
 
     def create_route(self) -> ActionResult:
         """Add a route for a destination that the table has no route for."""

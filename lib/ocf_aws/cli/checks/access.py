@@ -73,7 +73,9 @@ def check_boto3(facts: Facts) -> Finding:
 
 @CHECKS.add("pyroute2")
 def check_pyroute2(facts: Facts) -> Finding:
-    """The netlink library."""
+    """The library that encodes the routes and rules of a moved ENI."""
+    if not facts.is_eni_move:
+        return not_applicable("an overlay IP needs no pyroute2")
     install = "apt-get install python3-pyroute2   # RHEL: dnf install python3-pyroute2 (EPEL); SLES: zypper install python311-pyroute2"
     try:
         require_pyroute2()
