@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from vpclab.client.consensus import has_address, wait_served_by
 from vpclab.client.watch import Watch
 from vpclab.ec2 import effects
-from vpclab.lab import Lab
+from vpclab.lab import LIBRARY, Lab
 from vpclab.plan import DEFAULT, OFFICE
 from vpclab.waiting import wait_until
 
@@ -66,10 +69,35 @@ def ip_on_node1(lab: Lab, watch: Watch) -> None:
 
 def test_a_move_by_an_operator_takes_the_address_along(lab: Lab, watch: Watch, office: Watch) -> None:
     office.wait_until_answers(IP, "node1", 10)
+    command = measuring(lab)
+    start = watch.record.end
     lab.cluster.pcs("resource", "move", "ip", "node2")
     wait_served_by(lab, watch, "node2", "ip", IP)
     office.wait_until_answers(IP, "node2", 10)
     assert not lab.cluster.failures()
+    # What a user measures on AWS is what is measured here.
+    (measured,) = command()
+    assert abs(measured["outage_seconds"] - sum(outage.seconds for outage in watch.outages(since=start))) < 0.3
+
+
+def measuring(lab: Lab) -> Callable[[], Any]:
+    """Start `ocf-aws watch` on the client. Returns what ends it, and gives its results."""
+    program = f"echo $$; exec env PYTHONPATH={LIBRARY} python3 -m ocf_aws.cli.main watch {IP} --output json"
+    process = lab.client.popen("sh", "-c", program, stdout=subprocess.PIPE)
+    assert process.stdout
+    pid = process.stdout.readline().strip()
+
+    def has_begun() -> bool:
+        counters = lab.client.run("cat", "/proc/net/snmp").stdout.splitlines()
+        names, values = (line.split() for line in counters if line.startswith("Icmp:"))
+        return int(values[names.index("InEchoReps")]) > 10
+
+    def end() -> Any:
+        lab.client.run("kill", "-INT", pid)
+        return json.loads(process.communicate(timeout=10)[0])["results"]
+
+    wait_until(has_begun, 10, lambda: "no answer to a ping")
+    return end
 
 
 def test_a_node_in_standby_gives_the_address_away(lab: Lab, watch: Watch) -> None:

@@ -19,7 +19,7 @@ from types import TracebackType
 from vpclab import sandbox
 from vpclab.authority import Authority
 from vpclab.checkout import CHECKOUT
-from vpclab.client import probe
+from vpclab.client import responder
 from vpclab.client.watch import Watch
 from vpclab.command import run
 from vpclab.ec2 import Ec2
@@ -34,13 +34,13 @@ from vpclab.plan import DEFAULT, Plan, build_vpc, run_hosts
 
 _CA_BUNDLE = "/etc/ssl/certs/vpclab.pem"
 
-_PROBE = "/usr/local/lib/vpclab/probe.py"
-"""The program that probes and responds, on each instance."""
+LIBRARY = "/usr/local/lib/vpclab"
+"""On each instance the program that responds; on those outside of the cluster the packages ocf_aws and vpclab as well."""
 
 _BOOT_SECONDS = 8.0
 """From power-on to the services. Without it, a fenced node would be back before its peer has taken over."""
 
-_RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {_PROBE} respond\n"
+_RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {LIBRARY}/responder.py\n"
 
 
 class Lab:
@@ -110,7 +110,7 @@ class Lab:
         A context manager.
         """
         watching = self.instances[host] if host else self.client
-        return Watch(watching.popen, addresses, script=_PROBE)
+        return Watch(watching.popen, addresses, library=LIBRARY)
 
     def primary_eni(self, name: str) -> str:
         """Id of the primary ENI of a host."""
@@ -213,7 +213,10 @@ class Lab:
         instance.write("etc/hosts", "\n".join(hosts) + "\n")
         instance.write(_CA_BUNDLE, authority.pem)
         instance.write("etc/environment", f"AWS_CA_BUNDLE={_CA_BUNDLE}\n")
-        instance.write(_PROBE, Path(probe.__file__).read_text())
+        instance.write(f"{LIBRARY}/responder.py", Path(responder.__file__).read_text())
+        if all(node.name != instance.name for node in self.plan.nodes):
+            for package in (CHECKOUT / "lib/ocf_aws", CHECKOUT / "tests/vpclab"):
+                shutil.copytree(package, f"{instance.root}{LIBRARY}/{package.name}")
 
     def _turn_off_source_dest_check(self, node: Instance) -> None:
         """Prepare a node for an overlay IP, as the vendors' guides tell an administrator to."""
