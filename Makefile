@@ -76,21 +76,21 @@ uninstall: ## remove what `make install` installed
 
 .PHONY: demo
 demo: $(VENV)/ready ## a VPC with a cluster on this machine: watch an overlay IP move, then an ENI
-	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
+	@PYTHONPATH=$(abspath lib):$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
 
 .PHONY: soak
 soak: $(VENV)/ready ## an hour of random moves, power losses, cuts and API faults, and a report (MINUTES=, SEED=)
-	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab soak \
+	@PYTHONPATH=$(abspath lib):$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab soak \
 		$(if $(MINUTES),--minutes=$(MINUTES)) $(if $(SEED),--seed=$(SEED))
 
 .PHONY: lab
-lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client; ZONES=1 to move an ENI)
+lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client, HOST=office; ZONES=1 to move an ENI)
 	@tests/prerequisites.sh awscli
-	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab up $(HOST) $(if $(ZONES),--zones=$(ZONES))
+	@PYTHONPATH=$(abspath lib):$(abspath tests) $(TOOLS)/python -m vpclab up $(HOST) $(if $(ZONES),--zones=$(ZONES))
 
 .PHONY: lab-down
 lab-down: $(VENV)/ready ## remove what `make lab` left up
-	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab down
+	@PYTHONPATH=$(abspath lib):$(abspath tests) $(TOOLS)/python -m vpclab down
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 
