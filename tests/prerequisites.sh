@@ -6,7 +6,7 @@ set -eu
 
 packages="corosync crmsh fence-agents iproute2 iputils-ping libxml2-utils nftables pacemaker pacemaker-cli-utils pcs
     procps python3-boto3 python3-pyroute2 python3-venv resource-agents tcpdump util-linux $*"
-services="corosync pacemaker pcsd"
+services="corosync pacemaker pcsd NetworkManager NetworkManager-dispatcher NetworkManager-wait-online"
 
 missing=""
 for package in $packages; do
@@ -38,7 +38,6 @@ apt-get update -qq
 # shellcheck disable=SC2086 # a list of words
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
 for service in $new; do
-    if [ -d /run/systemd/system ]; then
-        systemctl disable --quiet --now "$service" 2>/dev/null || true
-    fi
+    systemctl disable --quiet "$service" 2>/dev/null || true
+    if [ -d /run/systemd/system ]; then systemctl stop "$service" 2>/dev/null || true; fi
 done

@@ -482,6 +482,7 @@ def enable(unit: str, target: str = "multi-user.target") -> None:
 def nm_cloud_setup_is_enabled(node: Any) -> None:
     enable("nm-cloud-setup.timer", "timers.target")
     enable("nm-cloud-setup.service")
+    node.write_program("NetworkManager", "#!/bin/sh\necho 1.40.0\n")
     # systemd does not run here, and there is nothing to stop.
     node.write_program("systemctl", '#!/bin/sh\nexec /usr/bin/systemctl --root=/ "$1" "$3" "$4"\n')
 
