@@ -117,7 +117,7 @@ test-unprivileged: $(VENV)/ready ## the tests that need no root
 .PHONY: quick
 quick: lint ## format, lint, types, and the tests of one module or one process
 	tests/prerequisites.sh $(TEST_TOOLS)
-	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests/unit tests/process; else $(PYTEST) tests/unit; fi
+	if $(SANDBOX) true; then $(PYTEST) $(subst loadfile,worksteal,$(IN_SANDBOXES)) tests/unit tests/process; else $(PYTEST) tests/unit; fi
 
 .PHONY: coverage
 coverage: $(VENV)/ready ## which lines and branches the tests of modules, processes and faults run
