@@ -85,7 +85,7 @@ soak: $(VENV)/ready ## an hour of random moves, power losses, cuts and API fault
 		$(if $(MINUTES),--minutes=$(MINUTES)) $(if $(SEED),--seed=$(SEED))
 
 .PHONY: lab
-lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client; ZONES=1 to move an ENI)
+lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client, HOST=office; ZONES=1 to move an ENI)
 	@tests/prerequisites.sh awscli
 	@$(LAB) $(TOOLS)/python -m vpclab up $(HOST) $(if $(ZONES),--zones=$(ZONES))
 

@@ -754,7 +754,7 @@ def subnets_may_not_be_described(node: Any) -> None:
     allow_all_but(node, "DescribeSubnets")
 
 
-@fault("networkmanager", "unmanaged-devices=mac:", eni=True, status="warning")
+@fault("networkmanager", "match-device=mac:", eni=True, status="warning")
 def networkmanager_configures_what_is_plugged_in(node: Any) -> None:
     enable("NetworkManager.service")
     Path("/etc/NetworkManager/conf.d").mkdir(parents=True, exist_ok=True)
