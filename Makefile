@@ -20,7 +20,8 @@ VENV = .venv
 TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
 PYTEST = $(abspath $(TOOLS))/python -m pytest
-BENCH = PYTHONPATH=$(abspath lib):$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python
+WITH_LAB = PYTHONPATH=$(abspath lib):$(abspath tests)
+BENCH = $(WITH_LAB) $(SANDBOX) $(abspath $(TOOLS))/python
 # Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
 	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
@@ -76,21 +77,21 @@ uninstall: ## remove what `make install` installed
 
 .PHONY: demo
 demo: $(VENV)/ready ## a VPC with a cluster on this machine: watch an overlay IP move, then an ENI
-	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
+	@$(WITH_LAB) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
 
 .PHONY: soak
 soak: $(VENV)/ready ## an hour of random moves, power losses, cuts and API faults, and a report (MINUTES=, SEED=)
-	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab soak \
+	@$(WITH_LAB) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab soak \
 		$(if $(MINUTES),--minutes=$(MINUTES)) $(if $(SEED),--seed=$(SEED))
 
 .PHONY: lab
 lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client; ZONES=1 to move an ENI)
 	@tests/prerequisites.sh awscli
-	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab up $(HOST) $(if $(ZONES),--zones=$(ZONES))
+	@$(WITH_LAB) $(TOOLS)/python -m vpclab up $(HOST) $(if $(ZONES),--zones=$(ZONES))
 
 .PHONY: lab-down
 lab-down: $(VENV)/ready ## remove what `make lab` left up
-	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab down
+	@$(WITH_LAB) $(TOOLS)/python -m vpclab down
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 

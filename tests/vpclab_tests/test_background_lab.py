@@ -7,14 +7,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from vpclab import sandbox
+from vpclab.checkout import CHECKOUT
 from vpclab.waiting import wait_until
 
-TESTS = Path(sandbox.__file__).parents[1]
+TESTS = CHECKOUT / "tests"
 IP = "192.168.10.10"
 SAYS_WHERE = "crm_resource --wait; crm_resource --resource {} --locate 2>&1 | sed 's/^/AT: /'\n"
 
@@ -27,7 +26,7 @@ def vpclab(*words: str, typed: str = "", user: int | None = None) -> subprocess.
         capture_output=True,
         text=True,
         timeout=180,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": f"{CHECKOUT}/lib:{CHECKOUT}/tests"},
         user=user,
     )
 

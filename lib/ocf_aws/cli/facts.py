@@ -19,7 +19,7 @@ from ocf_aws.aws.errors import Unanswered
 from ocf_aws.aws.imds import Imds, open_imds
 from ocf_aws.aws.route_tables import RouteUpdate, describe_routes
 from ocf_aws.cli.agent_files import ENI_MOVE, OVERLAY_IP
-from ocf_aws.cli.cib import ClusterStatus, query_status
+from ocf_aws.cli.cluster_status import ClusterStatus, query_status
 from ocf_aws.cli.definition import Definition, load
 from ocf_aws.cli.policy import Place
 from ocf_aws.ip import IpAddress

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from ocf_aws.cli import cib as cluster
 from ocf_aws.cli.agent_files import OVERLAY_IP, load_agent
 from ocf_aws.cli.check import examine
-from ocf_aws.cli.cib import Primitive
+from ocf_aws.cli.cib import Cib, Primitive
+from ocf_aws.cli.cib_xml import query_cib
+from ocf_aws.cli.cluster_commands import run as run_command
+from ocf_aws.cli.cluster_status import query_status
 from ocf_aws.cli.definition import Definition, UsageError
 from ocf_aws.cli.environment import become_pacemaker
 from ocf_aws.cli.facts import Facts
@@ -107,7 +109,7 @@ class Migration:
         try:
             for number, step in enumerate(self.steps(), 1):
                 with Progress(output, step.text):
-                    cluster.run(*step.command, timeout=_NODE_SECONDS)
+                    run_command(*step.command, timeout=_NODE_SECONDS)
                     self._verify(number)
                 output.line(f"  {number} {step.text}: done")
         except Failure as error:
@@ -138,12 +140,12 @@ class Migration:
 
     def _go_back(self) -> None:
         for command in (self._hold(), self._set_type(self.before), self._refresh()):
-            cluster.run(*command, timeout=_NODE_SECONDS)
+            run_command(*command, timeout=_NODE_SECONDS)
         self._wait_active(self.before)
-        cluster.run(*self._release())
+        run_command(*self._release())
 
     def _element(self) -> ElementTree.Element:
-        found = cluster.run("cibadmin", "--query", "--xpath", f"//primitive[@id='{self.primitive.id}']")
+        found = run_command("cibadmin", "--query", "--xpath", f"//primitive[@id='{self.primitive.id}']")
         return ElementTree.fromstring(found)
 
     def _read_marker(self) -> tuple[bool, tuple[str, ...]]:
@@ -170,13 +172,13 @@ class Migration:
 
 def active_nodes(name: str) -> tuple[str, ...]:
     """The nodes on which Pacemaker has a resource active. Raises Unknown."""
-    status = cluster.query_status().resources.get(name)
+    status = query_status().resources.get(name)
     return tuple(sorted(status.nodes)) if status else ()
 
 
 def probed_nodes(name: str, type: Type) -> tuple[str, ...]:
     """The nodes on which an agent of that type found the resource active: its last look, by the history. Raises Unknown."""
-    root = ElementTree.fromstring(cluster.run("cibadmin", "--query", "--scope", "status"))
+    root = ElementTree.fromstring(run_command("cibadmin", "--query", "--scope", "status"))
     found = []
     for state in root.iter("node_state"):
         history = state.find(f"lrm/lrm_resources/lrm_resource[@id='{name}']")
@@ -191,7 +193,7 @@ def probed_nodes(name: str, type: Type) -> tuple[str, ...]:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Show the steps, and do them with --apply. Raises UsageError, NothingKnown, Failure."""
     become_pacemaker(os.environ)
-    cib = cluster.query_cib()
+    cib = query_cib()
     primitive = cib.find(arguments.resource)
     if primitive is None:
         raise UsageError(f"no resource is called '{arguments.resource}'")
@@ -242,7 +244,7 @@ def _old_type(primitive: Primitive) -> Type:
         return Type("heartbeat", OLD_TYPE)
 
 
-def _is_ready(primitive: Primitive, cib: cluster.Cib, output: Output, is_forced: bool) -> bool:
+def _is_ready(primitive: Primitive, cib: Cib, output: Output, is_forced: bool) -> bool:
     """Whether the new agent could run it here, by `check`; tells what it finds."""
     module = load_agent(OVERLAY_IP)
     output.line(
