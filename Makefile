@@ -160,6 +160,8 @@ bench: $(VENV)/ready ## measure beside aws-vpc-move-ip, IPaddr2 and floors, and 
 ARCHIVE = dist/ocf-aws-$(VERSION).tar.gz
 DEB = build/deb/ocf-aws-$(VERSION)
 SPEC = build/rpm/SPECS/resource-agents-aws.spec
+# What rpmbuild makes without the macros of a distribution.
+FOR_INSPECTION = resource-agents-aws-$(VERSION)-1.debian.noarch.rpm
 
 .PHONY: dist
 dist: ## source archive of the last commit, in dist/
@@ -180,13 +182,15 @@ deb: dist ## package for Debian and Ubuntu, in dist/
 # Man pages get the date of the commit, as they do in the .deb. On Debian, rpm knows of no package that is installed.
 .PHONY: rpm
 rpm: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
-rpm: dist ## packages for RHEL, Fedora and SLES, in dist/
+rpm: dist ## packages for RHEL, Fedora and SLES, in dist/ (RPMFLAGS= of rpmbuild)
 	rm -rf build/rpm && mkdir -p build/rpm/SPECS
 	sed "s/@VERSION@/$(VERSION)/; s/@DATE@/$$(LC_ALL=C date -u -d @$(SOURCE_DATE_EPOCH) '+%a %b %d %Y')/" \
 		packaging/rpm/resource-agents-aws.spec > $(SPEC)
-	rpmbuild -ba --define '_topdir $(CURDIR)/build/rpm' --define '_sourcedir $(CURDIR)/dist' \
+	rpmbuild -ba $(RPMFLAGS) --define '_topdir $(CURDIR)/build/rpm' --define '_sourcedir $(CURDIR)/dist' \
 		$(if $(wildcard /etc/debian_version),--nodeps) $(SPEC)
 	cp build/rpm/RPMS/noarch/*.rpm build/rpm/SRPMS/*.rpm dist
+	@! [ -e build/rpm/RPMS/noarch/$(FOR_INSPECTION) ] || echo "$(FOR_INSPECTION) is for inspection only: its modules are where Debian has them." \
+		"Run \`make rpm' on the distribution that it is for." >&2
 
 .PHONY: matrix
 matrix: $(VENV)/ready ## the agents under old and new interpreters and libraries (LEGS="3.9-oldest ...")

@@ -51,6 +51,9 @@ CIB = """\
     <constraints>
       <rsc_colocation id="ip-with-service" rsc="rsc_ip" with-rsc="service" score="INFINITY"/>
     </constraints>
+    <rsc_defaults><meta_attributes id="rsc-options">
+      <nvpair id="rsc-options-stickiness" name="resource-stickiness" value="1000"/>
+    </meta_attributes></rsc_defaults>
   </configuration>
   <status/>
 </cib>

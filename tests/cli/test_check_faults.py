@@ -558,6 +558,11 @@ def one_failure_bans_the_node_for_ever(node: Any) -> None:
     meta(node, "migration-threshold", "1")
 
 
+@fault("stickiness", "--set-parameter resource-stickiness", status="warning")
+def nothing_keeps_the_address_where_it_is(node: Any) -> None:
+    node.edit_cib('name="resource-stickiness" value="1000"', 'name="resource-stickiness" value="0"')
+
+
 @fault("managed", "--name maintenance-mode --delete", status="warning")
 def the_cluster_is_in_maintenance(node: Any) -> None:
     property_(node, "maintenance-mode", "true")

@@ -10,32 +10,40 @@ from pathlib import Path
 import pytest
 
 KEY = "11111111-1111-1111-1111-111111111111"
+NO_PARAMETERS = "f2317cad3d54cec5d7d7aa7d0bf35cf8"
+"""Pacemaker's digest of a definition without parameters; another one means that the definition has changed."""
 
 
 def operation(name: str, key: str, status: int, when: int) -> str:
     """An entry of the resource's history: what the action ended with, and when."""
     task, interval = key.rsplit("_", 1)
     ended = 0 if status in (0, 7) else 4
+    digest = f' op-digest="{NO_PARAMETERS}"' if interval == "0" else ""
     return (
         f'<lrm_rsc_op id="ip_{name}" operation_key="ip_{key}" operation="{task}" interval="{interval}" call-id="{when}"'
         f' transition-key="1:1:0:{KEY}" transition-magic="{ended}:{status};1:1:0:{KEY}" rc-code="{status}"'
-        f' op-status="{ended}" last-rc-change="{when}" crm_feature_set="3.16.2"/>'
+        f' op-status="{ended}" last-rc-change="{when}" crm_feature_set="3.16.2"{digest}/>'
     )
 
 
-def node(name: str, history: str, attributes: str = "") -> str:
-    """The state of a node, with the resource's history on it and the node's fail counts."""
+def node(name: str, history: str, attributes: str = "", others: str = "") -> str:
+    """The state of a node, with the resource's history on it, the node's fail counts, and other resources' history."""
     resource = f'<lrm_resource id="ip" class="ocf" provider="pacemaker" type="Dummy">{history}</lrm_resource>'
     return (
         f'<node_state id="{name}" uname="{name}" in_ccm="true" crmd="online" join="member" expected="member">'
-        f'<lrm id="{name}"><lrm_resources>{resource}</lrm_resources></lrm><transient_attributes id="{name}">'
+        f'<lrm id="{name}"><lrm_resources>{resource}{others}</lrm_resources></lrm><transient_attributes id="{name}">'
         f'<instance_attributes id="status-{name}">{attributes}</instance_attributes></transient_attributes>'
         "</node_state>"
     )
 
 
-def what_pacemaker_does(directory: Path, meta: dict[str, str], states: list[str], minutes: int) -> str:
-    """What the scheduler does with the resource `ip`, so many minutes after now; empty: nothing."""
+def what_pacemaker_does(
+    directory: Path, meta: dict[str, str], states: list[str], minutes: int, others: str = ""
+) -> str:
+    """What the scheduler does with the resource `ip`, so many minutes after now; empty: nothing.
+
+    others: more resources, as XML.
+    """
     values = "".join(f'<nvpair id="meta-{name}" name="{name}" value="{value}"/>' for name, value in meta.items())
     names = re.findall(r'uname="(\w+)"', "".join(states))
     cib = directory / "cib.xml"
@@ -47,7 +55,7 @@ def what_pacemaker_does(directory: Path, meta: dict[str, str], states: list[str]
               <nvpair id="no-fencing" name="stonith-enabled" value="false"/>
             </cluster_property_set></crm_config>
             <nodes>{"".join(f'<node id="{name}" uname="{name}"/>' for name in names)}</nodes>
-            <resources><primitive id="ip" class="ocf" provider="pacemaker" type="Dummy">
+            <resources>{others}<primitive id="ip" class="ocf" provider="pacemaker" type="Dummy">
               <meta_attributes id="meta">{values}</meta_attributes>
               <operations><op id="monitor" name="monitor" interval="20s" timeout="60s"/></operations>
             </primitive></resources>
@@ -125,3 +133,26 @@ def test_a_start_that_takes_longer_than_failure_timeout_is_forgotten_and_begun_e
 def test_a_start_that_ends_before_failure_timeout_keeps_its_node(tmp_path: Path) -> None:
     # "Restart": Pacemaker waits for the start and does not know its result yet.
     assert while_a_start_is_retrying_on_node2(tmp_path, 180, {"failure-timeout": "600s"}) == "Restart node2"
+
+
+def after_the_fencing_device_failed_on_node1(directory: Path, meta: dict[str, str]) -> str:
+    """What becomes of a resource on node2 when the API's outage has failed the fencing device on node1."""
+    now = int(time.time())
+    fence = '<primitive id="fence" class="stonith" type="fence_aws"/>'
+    failed = operation("last_0", "start_0", 1, now).replace("ip_", "fence_")
+    failed = f'<lrm_resource id="fence" class="stonith" type="fence_aws">{failed}</lrm_resource>'
+    attributes = (
+        '<nvpair id="count" name="fail-count-fence#start_0" value="INFINITY"/>'
+        f'<nvpair id="last" name="last-failure-fence#start_0" value="{now}"/>'
+    )
+    absent, found = (operation("last_0", "monitor_0", status, now - 60) for status in (7, 0))
+    states = [
+        node("node1", absent, attributes, failed),
+        node("node2", found + operation("monitor", "monitor_20000", 0, now)),
+    ]
+    return what_pacemaker_does(directory, meta, states, 0, fence)
+
+
+def test_a_failed_fencing_device_moves_a_healthy_address_without_stickiness(tmp_path: Path) -> None:
+    assert after_the_fencing_device_failed_on_node1(tmp_path, {}) == "Move node2 -> node1"
+    assert after_the_fencing_device_failed_on_node1(tmp_path, {"resource-stickiness": "1000"}) == ""

@@ -92,6 +92,21 @@ def check_failure_handling(facts: Facts, cib: Cib, primitive: Primitive) -> Find
     return passed(f"migration-threshold {threshold}, failure-timeout {expires}")
 
 
+@CHECKS.add("stickiness")
+@in_cluster
+def check_stickiness(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
+    """Does the resource stay where it is while something else changes?"""
+    # Pacemaker adds up what the members of a group have.
+    group = [each for each in cib.primitives if primitive.parents and each.parents == primitive.parents]
+    scores = [each.meta.get("resource-stickiness", "0") for each in group or [primitive]]
+    if all(score.strip("+0") == "" or score.startswith("-") for score in scores):
+        return warning(
+            "resource-stickiness is 0: Pacemaker moves a healthy address when it balances the nodes anew",
+            f"crm_resource --resource {primitive.id} --meta --set-parameter resource-stickiness --parameter-value 1000",
+        )
+    return passed(f"resource-stickiness {', '.join(scores)}")
+
+
 @CHECKS.add("managed")
 @in_cluster
 def check_managed(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
