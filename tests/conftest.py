@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 # Tests of tests/unit need nothing but Python and pytest: what needs more is imported where it is used.
 import pytest
@@ -32,6 +33,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [item for item in items if item.get_closest_marker("acceptance")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the tables whose rows tests have recorded: `record_property("row", [title, cell, ...])`."""
+    tables: dict[str, list[list[str]]] = {}
+    for report in (report for of in terminalreporter.stats.values() for report in of):
+        if getattr(report, "when", "") == "teardown":
+            for name, row in report.user_properties:
+                if name == "row":
+                    tables.setdefault(row[0], []).append(row[1:])
+    for title, rows in tables.items():
+        terminalreporter.section(title)
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        for row in rows:
+            terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
 @pytest.fixture(autouse=True)
