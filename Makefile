@@ -15,7 +15,9 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' lib/ocf_aws/__init__.
 AGENTS = $(wildcard agents/*)
 DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/pictures packaging/iam packaging/examples packaging/docs packaging/aws)
 # What more the tests take of Debian's: to build packages, find faults in them, and run the agent of today.
-TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint strace systemd
+TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc resource-agents-paf \
+	rpm rpm2cpio rpmlint strace systemd
+ACCEPTANCE_TOOLS = corosync-qdevice corosync-qnetd postgresql-15
 VENV = .venv
 TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
@@ -102,7 +104,7 @@ test: lint ## every check and every test
 
 .PHONY: acceptance
 acceptance: $(VENV)/ready ## the whole of what `make test` has a short form of; hours (TESTS=tests/cluster/test_eni_move.py)
-	tests/prerequisites.sh $(TEST_TOOLS)
+	tests/prerequisites.sh $(TEST_TOOLS) $(ACCEPTANCE_TOOLS)
 	ACCEPTANCE=1 $(PYTEST) $(IN_SANDBOXES) -m acceptance $(or $(TESTS),tests)
 
 .PHONY: faults
