@@ -58,9 +58,11 @@ def ip_on_node1(lab: Lab, watch: Watch) -> None:
     for node in lab.nodes.values():
         lab.network.heal(node.id)
     lab.cluster.wait_online(90)
-    lab.cluster.pcs("property", "set", "maintenance-mode=false")
-    lab.cluster.pcs("node", "unstandby", "--all")
-    lab.cluster.pcs("resource", "cleanup")
+    # Each pcs takes a second of a processor; Pacemaker's own commands take none.
+    lab.cluster.run(*"crm_attribute --type crm_config --name maintenance-mode --update false".split())
+    for name in lab.nodes:
+        lab.cluster.run("crm_standby", "--node", name, "--delete")
+    lab.cluster.run("crm_resource", "--cleanup")
     lab.cluster.settled()
     if lab.cluster.resource_runs_on("ip") != {"node1"}:
         lab.cluster.pcs("resource", "move", "ip", "node1")

@@ -7,14 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from vpclab import sandbox
+from vpclab.checkout import CHECKOUT
 from vpclab.waiting import wait_until
 
-TESTS = Path(sandbox.__file__).parents[1]
 IP = "192.168.10.10"
 SAYS_WHERE = "crm_resource --wait; crm_resource --resource {} --locate 2>&1 | sed 's/^/AT: /'\n"
 
@@ -27,7 +25,7 @@ def vpclab(*words: str, typed: str = "", user: int | None = None) -> subprocess.
         capture_output=True,
         text=True,
         timeout=180,
-        env={**os.environ, "PYTHONPATH": f"{TESTS.parent / 'lib'}:{TESTS}"},
+        env={**os.environ, "PYTHONPATH": f"{CHECKOUT}/lib:{CHECKOUT}/tests"},
         user=user,
     )
 
@@ -201,7 +199,7 @@ def test_a_wrong_argument_gets_one_line(words: tuple[str, ...], line: str) -> No
 @pytest.mark.parametrize("command", ["up", "down"])
 def test_without_root_one_line_says_what_to_type(command: str) -> None:
     read = subprocess.run([sys.executable, "-c", ""], user=65534, capture_output=True)
-    if read.returncode != 0 or not os.access(TESTS, os.X_OK):
+    if read.returncode != 0 or not os.access(CHECKOUT, os.X_OK):
         pytest.skip("another user may not run this interpreter")
     done = vpclab(command, user=65534)
     assert done.returncode == 1 and done.stdout == ""

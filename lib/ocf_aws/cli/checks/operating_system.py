@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ocf_aws.cli.checks.network import set_parameter
+from ocf_aws.cli.checks.remedies import set_parameter
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, warning
 from ocf_aws.kernel.link import Link
