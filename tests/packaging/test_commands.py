@@ -138,7 +138,11 @@ def test_crm_takes_every_command(page: Path, machine: Clone, cib: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["pcs -f {} resource create x ocf:aws:aws-overlay-ip", "crm configure primitve x Dummy"]
+    "command",
+    [
+        "pcs -f {} resource create x ocf:aws:aws-overlay-ip",
+        "crm configure primitive x ocf:pacemaker:Dummy params nonsense=1",
+    ],
 )
 def test_a_wrong_command_is_refused(command: str, machine: Clone, cib: str) -> None:
     with pytest.raises(RuntimeError):
