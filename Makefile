@@ -15,12 +15,15 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' lib/ocf_aws/__init__.
 AGENTS = $(wildcard agents/*)
 DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/pictures packaging/iam packaging/examples packaging/docs packaging/aws)
 # What more the tests take of Debian's: to build packages, find faults in them, and run the agent of today.
-TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc rpm rpm2cpio rpmlint strace systemd
+TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc resource-agents-paf \
+	rpm rpm2cpio rpmlint strace systemd
+ACCEPTANCE_TOOLS = corosync-qdevice corosync-qnetd postgresql-15
 VENV = .venv
 TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
 PYTEST = $(abspath $(TOOLS))/python -m pytest
-BENCH = PYTHONPATH=$(abspath lib):$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python
+LAB = PYTHONPATH=$(abspath lib):$(abspath tests)
+BENCH = $(LAB) $(SANDBOX) $(abspath $(TOOLS))/python
 # Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
 	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
@@ -76,21 +79,21 @@ uninstall: ## remove what `make install` installed
 
 .PHONY: demo
 demo: $(VENV)/ready ## a VPC with a cluster on this machine: watch an overlay IP move, then an ENI
-	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
+	@$(LAB) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
 
 .PHONY: soak
 soak: $(VENV)/ready ## an hour of random moves, power losses, cuts and API faults, and a report (MINUTES=, SEED=)
-	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab soak \
+	@$(LAB) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab soak \
 		$(if $(MINUTES),--minutes=$(MINUTES)) $(if $(SEED),--seed=$(SEED))
 
 .PHONY: lab
-lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client; ZONES=1 to move an ENI)
+lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client, HOST=office; ZONES=1 to move an ENI)
 	@tests/prerequisites.sh awscli
-	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab up $(HOST) $(if $(ZONES),--zones=$(ZONES))
+	@$(LAB) $(TOOLS)/python -m vpclab up $(HOST) $(if $(ZONES),--zones=$(ZONES))
 
 .PHONY: lab-down
 lab-down: $(VENV)/ready ## remove what `make lab` left up
-	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab down
+	@$(LAB) $(TOOLS)/python -m vpclab down
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 
@@ -101,7 +104,7 @@ test: lint ## every check and every test
 
 .PHONY: acceptance
 acceptance: $(VENV)/ready ## the whole of what `make test` has a short form of; hours (TESTS=tests/cluster/test_eni_move.py)
-	tests/prerequisites.sh $(TEST_TOOLS)
+	tests/prerequisites.sh $(TEST_TOOLS) $(ACCEPTANCE_TOOLS)
 	ACCEPTANCE=1 $(PYTEST) $(IN_SANDBOXES) -m acceptance $(or $(TESTS),tests)
 
 .PHONY: faults
@@ -152,7 +155,7 @@ bench: $(VENV)/ready ## measure beside aws-vpc-move-ip, IPaddr2 and floors, and 
 	tests/prerequisites.sh awscli curl strace time
 	$(BENCH) tests/bench/actions.py $(if $(AGAINST),--against $(AGAINST)) --runs $(or $(RUNS),15) build/bench/actions.json
 	$(BENCH) tests/bench/outages.py build/bench/outages.json
-	PYTHONPATH=lib:tests $(TOOLS)/python tests/bench/page.py build/bench/actions.json build/bench/outages.json
+	$(LAB) $(TOOLS)/python tests/bench/page.py build/bench/actions.json build/bench/outages.json
 
 # --- packages ---------------------------------------------------------------------------------------------------------
 

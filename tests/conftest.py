@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 # Tests of tests/unit need nothing but Python and pytest: what needs more is imported where it is used.
 import pytest
@@ -42,6 +43,21 @@ def place_in_line(item: pytest.Item) -> int:
     """When the file of a test has its turn; tests of one file keep their order."""
     path = str(item.path.relative_to(CHECKOUT / "tests"))
     return next((place for place, name in enumerate(LONGEST_FIRST) if path.startswith(name)), len(LONGEST_FIRST))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the tables whose rows tests have recorded: `record_property("row", [title, cell, ...])`."""
+    tables: dict[str, list[list[str]]] = {}
+    for report in (report for of in terminalreporter.stats.values() for report in of):
+        if getattr(report, "when", "") == "teardown":
+            for name, row in report.user_properties:
+                if name == "row":
+                    tables.setdefault(row[0], []).append(row[1:])
+    for title, rows in tables.items():
+        terminalreporter.section(title)
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        for row in rows:
+            terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ set -eu
 
 packages="corosync crmsh fence-agents iproute2 iputils-ping libxml2-utils nftables pacemaker pacemaker-cli-utils pcs
     procps python3-boto3 python3-pyroute2 python3-venv resource-agents tcpdump util-linux $*"
-services="corosync pacemaker pcsd"
+services="corosync corosync-qdevice corosync-qnetd pacemaker pcsd postgresql"
 
 missing=""
 for package in $packages; do

@@ -13,8 +13,19 @@ node2_id=@NODE2_ID@
 region=@REGION@
 eni=@ENI@                # id of the ENI: not the primary one of any instance
 
-# Nothing starts before all is there.
-pcs property set maintenance-mode=true
+# All or nothing: the configuration is made and verified in a file, and pushed once.
+case "$node1 $node2 $node1_id $node2_id $region $eni" in
+    *@*) echo "Nothing done: replace each word between two @ first." >&2; exit 1 ;;
+esac
+before=$(mktemp) after=$(mktemp)
+trap 'rm -f "$before" "$after"' EXIT
+pcs cluster cib > "$before"
+if pcs resource config eni > /dev/null 2>&1; then
+    echo "Nothing done: eni is there already."
+    exit 0
+fi
+cp "$before" "$after"
+pcs() { command pcs -f "$after" "$@"; }
 
 # When the nodes lose sight of each other, the one with the ENI fences the other: it is 20 s ahead, twice as much as the
 # random delay of the fencing device can be.
@@ -35,6 +46,7 @@ pcs resource create eni ocf:aws:aws-eni-move eni_id="$eni" force_detach=after \
     op monitor interval=20 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
     meta failure-timeout=600 migration-threshold=3 priority=100
 
-pcs property set maintenance-mode=false
+crm_verify -V --xml-file "$after"
+command pcs cluster cib-push "$after" diff-against="$before"
 
 # What listens at its addresses follows it: pcs resource group add service eni SERVER

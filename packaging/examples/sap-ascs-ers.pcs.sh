@@ -19,8 +19,19 @@ efs=@EFS@                # name of the file system's mount target
 # Replace PRD by your SID, 00 and 10 by the instance numbers, sapascs and sapers by the virtual host names, which are the
 # names of the overlay IPs.
 
-# Nothing starts before all is there.
-pcs property set maintenance-mode=true
+# All or nothing: the configuration is made and verified in a file, and pushed once.
+case "$node1 $node2 $node1_id $node2_id $region $ascs_ip $ers_ip $tables $efs" in
+    *@*) echo "Nothing done: replace each word between two @ first." >&2; exit 1 ;;
+esac
+before=$(mktemp) after=$(mktemp)
+trap 'rm -f "$before" "$after"' EXIT
+pcs cluster cib > "$before"
+if pcs resource config rsc_ip_PRD_ASCS00 > /dev/null 2>&1; then
+    echo "Nothing done: rsc_ip_PRD_ASCS00 is there already."
+    exit 0
+fi
+cp "$before" "$after"
+pcs() { command pcs -f "$after" "$@"; }
 
 # When the nodes lose sight of each other, the one with the ASCS fences the other: it is 20 s ahead, twice as much as the
 # random delay of the fencing device can be.
@@ -69,4 +80,5 @@ pcs resource create rsc_sap_PRD_ERS10 ocf:heartbeat:SAPInstance InstanceName=PRD
 pcs constraint colocation add grp_PRD_ERS10 with grp_PRD_ASCS00 -5000
 pcs constraint order start grp_PRD_ASCS00 then stop grp_PRD_ERS10 symmetrical=false kind=Optional
 
-pcs property set maintenance-mode=false
+crm_verify -V --xml-file "$after"
+command pcs cluster cib-push "$after" diff-against="$before"

@@ -17,8 +17,19 @@ tables=@ROUTE_TABLES@    # ids of all route tables whose subnets have clients or
 
 # Replace PRD and 00, QAS and 10 below by the SIDs and instance numbers of the productive and of the test system.
 
-# Nothing starts before all is there.
-pcs property set maintenance-mode=true
+# All or nothing: the configuration is made and verified in a file, and pushed once.
+case "$node1 $node2 $node1_id $node2_id $region $ip $tables" in
+    *@*) echo "Nothing done: replace each word between two @ first." >&2; exit 1 ;;
+esac
+before=$(mktemp) after=$(mktemp)
+trap 'rm -f "$before" "$after"' EXIT
+pcs cluster cib > "$before"
+if pcs resource config rsc_ip_PRD_HDB00 > /dev/null 2>&1; then
+    echo "Nothing done: rsc_ip_PRD_HDB00 is there already."
+    exit 0
+fi
+cp "$before" "$after"
+pcs() { command pcs -f "$after" "$@"; }
 
 # When the nodes lose sight of each other, the one with the primary fences the other: it is 20 s ahead, twice as much as
 # the random delay of the fencing device can be.
@@ -62,4 +73,5 @@ pcs constraint location rsc_SAP_QAS_HDB10 avoids "$node1"
 pcs constraint colocation add rsc_SAP_QAS_HDB10 with Promoted rsc_SAPHana_PRD_HDB00-clone -INFINITY
 pcs constraint order stop rsc_SAP_QAS_HDB10 then promote rsc_SAPHana_PRD_HDB00-clone symmetrical=false
 
-pcs property set maintenance-mode=false
+crm_verify -V --xml-file "$after"
+command pcs cluster cib-push "$after" diff-against="$before"

@@ -1,5 +1,7 @@
 #!/bin/sh
-# SAP HANA scale-up with system replication, performance-optimised, for pcs (RHEL).
+# SAP HANA scale-up with system replication, the classic agents, for pcs (RHEL).
+#
+# The agents are those of resource-agents-sap-hana, the old ones: a new cluster takes sap-hana-scale-up.pcs.sh.
 #
 # Two nodes in two availability zones. The overlay IP follows the primary database. Run once, as root, on one node of a
 # cluster without resources; before that, README.md tells what to prepare.
@@ -16,8 +18,19 @@ tables=@ROUTE_TABLES@    # ids of all route tables whose subnets have clients or
 
 # Replace PRD and 00 below by your SID and instance number.
 
-# Nothing starts before all is there.
-pcs property set maintenance-mode=true
+# All or nothing: the configuration is made and verified in a file, and pushed once.
+case "$node1 $node2 $node1_id $node2_id $region $ip $tables" in
+    *@*) echo "Nothing done: replace each word between two @ first." >&2; exit 1 ;;
+esac
+before=$(mktemp) after=$(mktemp)
+trap 'rm -f "$before" "$after"' EXIT
+pcs cluster cib > "$before"
+if pcs resource config rsc_ip_PRD_HDB00 > /dev/null 2>&1; then
+    echo "Nothing done: rsc_ip_PRD_HDB00 is there already."
+    exit 0
+fi
+cp "$before" "$after"
+pcs() { command pcs -f "$after" "$@"; }
 
 # When the nodes lose sight of each other, the one with the primary fences the other: it is 20 s ahead, twice as much as
 # the random delay of the fencing device can be.
@@ -30,7 +43,6 @@ pcs stonith create rsc_fence_aws fence_aws region="$region" pcmk_host_map="$node
     skip_os_shutdown=true pcmk_delay_max=10 pcmk_reboot_timeout=600 pcmk_reboot_retries=4 \
     op start interval=0 timeout=600 op stop interval=0 timeout=180 op monitor interval=300 timeout=60
 
-# With the package sap-hana-ha: ocf:heartbeat:SAPHanaController instead of SAPHana.
 pcs resource create rsc_SAPHanaTopology_PRD_HDB00 ocf:heartbeat:SAPHanaTopology SID=PRD InstanceNumber=00 \
     op start interval=0 timeout=600 op stop interval=0 timeout=300 op monitor interval=10 timeout=600 \
     clone meta clone-max=2 clone-node-max=1 interleave=true
@@ -51,4 +63,5 @@ pcs constraint order start rsc_SAPHanaTopology_PRD_HDB00-clone then rsc_SAPHana_
 # 2000 and not INFINITY: tools can reach SAP's start service by the address while no database is primary.
 pcs constraint colocation add rsc_ip_PRD_HDB00 with Promoted rsc_SAPHana_PRD_HDB00-clone 2000
 
-pcs property set maintenance-mode=false
+crm_verify -V --xml-file "$after"
+command pcs cluster cib-push "$after" diff-against="$before"

@@ -56,6 +56,7 @@ class Fault:
 FAULTS: list[Fault] = []
 ENI_FAULTS: list[Fault] = []
 FOUND: list[tuple[str, str, str, str]] = []
+TABLE = "Planted fault; the check that finds it; as what; how its remedy was applied, after which the check passes"
 
 
 def fault(
@@ -754,7 +755,7 @@ def subnets_may_not_be_described(node: Any) -> None:
     allow_all_but(node, "DescribeSubnets")
 
 
-@fault("networkmanager", "unmanaged-devices=mac:", eni=True, status="warning")
+@fault("networkmanager", "match-device=mac:", eni=True, status="warning")
 def networkmanager_configures_what_is_plugged_in(node: Any) -> None:
     enable("NetworkManager.service")
     Path("/etc/NetworkManager/conf.d").mkdir(parents=True, exist_ok=True)
@@ -830,14 +831,15 @@ def named(each: Fault) -> str:
     return each.name.replace(" ", "-")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def table() -> Iterator[None]:
-    """Prints the table of faults after the last one."""
+@pytest.fixture(autouse=True)
+def table(request: pytest.FixtureRequest, record_property: Callable[[str, Any], None]) -> Iterator[None]:
+    """Each fault is a row of the table that stands at the end of the run, found or not."""
     yield
-    rows = [("planted fault", "check that finds it", "as", "remedy"), *FOUND]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    print("\n" + "\n".join(lines) + f"\n{len(FOUND)} planted, {len(FOUND)} found", flush=True)
+    each = request.node.callspec.params["each"] if hasattr(request.node, "callspec") else None
+    if each:
+        found = [row for row in FOUND if row[0] == each.name]
+        row = found[-1] if found else (each.name, each.check, "NOT FOUND, or not repaired by its remedy", "")
+        record_property("row", [TABLE, *row])
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,10 @@ from vpclab.client.consensus import wait_served_by
 from vpclab.client.watch import Watch
 from vpclab.hosts import fake_agents
 from vpclab.hosts.cib_restore import restore_cib_after
+from vpclab.hosts.examples import EXAMPLES, SUFFIXES, fill, load, run
 from vpclab.lab import Lab
 from vpclab.plan import DEFAULT, ONE_ZONE, Plan
 from vpclab.waiting import wait_until
-
-EXAMPLES = Path(__file__).parents[2] / "packaging/examples"
-SUFFIXES = (".pcs.sh", ".crm")
 
 ADDRESSES = {
     "OVERLAY_IP": "172.16.52.1",
@@ -28,7 +26,18 @@ ADDRESSES = {
     "ERS_IP": "172.16.52.4",
     "ENI_IP": "10.0.1.50",
 }
-PATHS = {"EFS": "fs-0123456789abcdef0.efs.eu-central-1.amazonaws.com", "PGBIN": "/usr/bin", "PGDATA": "/var/lib/pgsql"}
+PATHS = {
+    "EFS": "fs-0123456789abcdef0.efs.eu-central-1.amazonaws.com",
+    "NFS": "svm-0123456789abcdef0.fs-0123456789abcdef0.fsx.eu-central-1.amazonaws.com:/sybase",
+    "PGBIN": "/usr/bin",
+    "PGDATA": "/var/lib/pgsql/data",
+    "PGCONFDIR": "/var/lib/pgsql/data",
+    "PGCONFIG": "/var/lib/pgsql/data/postgresql.conf",
+    "PGTMP": "/var/lib/pgsql/tmp",
+}
+# Nodes that an example has and the lab has not.
+MORE_NODES = {f"NODE{number}": f"node{number}" for number in (3, 4, 5)}
+MORE_NODES |= {f"{place}_ID": f"i-0123456789abcdef{place[-1]}" for place in MORE_NODES}
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,8 @@ class Example:
     """A configuration: its files, without their suffix, in the order of loading, and addresses by resource.
 
     leader: the resource that is to fail over. reader: one that is to be where the leader is not. guest: one that is to
-    run on node2, and only while the leader is not there. plan: of the lab.
+    run on node2, and only while the leader is not there. maintained: one that is in maintenance at first. plan: of the
+    lab. is_short: it stands for others in `make test`.
     """
 
     files: tuple[str, ...]
@@ -44,7 +54,9 @@ class Example:
     leader: str
     reader: str | None = None
     guest: str | None = None
+    maintained: str | None = None
     plan: Plan = DEFAULT
+    is_short: bool = True
 
 
 EXAMPLE = {
@@ -60,6 +72,33 @@ EXAMPLE = {
         leader="rsc_ip_PRD_HDB00",
         guest="rsc_SAP_QAS_HDB10",
     ),
+    "sap-hana-scale-up": Example(
+        ("sap-hana-scale-up",),
+        {"rsc_ip_PRD_HDB00": "OVERLAY_IP"},
+        leader="rsc_ip_PRD_HDB00",
+        maintained="rsc_SAPHanaCon_PRD_HDB00",
+        is_short=False,
+    ),
+    "sap-hana-scale-out": Example(
+        ("sap-hana-scale-out",),
+        {"rsc_ip_PRD_HDB00": "OVERLAY_IP"},
+        leader="rsc_ip_PRD_HDB00",
+        maintained="rsc_SAPHanaCon_PRD_HDB00",
+        is_short=False,
+    ),
+    "sap-ascs-ers-simple-mount": Example(
+        ("sap-ascs-ers-simple-mount",),
+        {"rsc_ip_PRD_ASCS00": "ASCS_IP", "rsc_ip_PRD_ERS10": "ERS_IP"},
+        leader="rsc_ip_PRD_ASCS00",
+        reader="rsc_ip_PRD_ERS10",
+        is_short=False,
+    ),
+    "sap-ase": Example(("sap-ase",), {"rsc_ip_PRD": "OVERLAY_IP"}, leader="rsc_ip_PRD", is_short=False),
+    "db2-hadr": Example(("db2-hadr",), {"rsc_ip_PRD": "OVERLAY_IP"}, leader="rsc_ip_PRD", is_short=False),
+    "sql-server-ag": Example(("sql-server-ag",), {"overlay-ip": "OVERLAY_IP"}, leader="overlay-ip", is_short=False),
+    "postgresql-paf": Example(("postgresql-paf",), {"overlay-ip": "OVERLAY_IP"}, leader="overlay-ip", is_short=False),
+    "overlay-ip-pair": Example(("overlay-ip-pair",), {"overlay-ip": "OVERLAY_IP"}, leader="overlay-ip", is_short=False),
+    "three-nodes": Example(("three-nodes",), {"overlay-ip": "OVERLAY_IP"}, leader="overlay-ip", is_short=False),
     "sap-ascs-ers": Example(
         ("sap-ascs-ers",),
         {"rsc_ip_PRD_ASCS00": "ASCS_IP", "rsc_ip_PRD_ERS10": "ERS_IP"},
@@ -67,6 +106,13 @@ EXAMPLE = {
         reader="rsc_ip_PRD_ERS10",
     ),
     "postgresql": Example(("postgresql",), {"overlay-ip": "OVERLAY_IP"}, leader="overlay-ip"),
+    "sap-ascs-ers-ensa1": Example(
+        ("sap-ascs-ers", "sap-ascs-ers-ensa1"),
+        {"rsc_ip_PRD_ASCS00": "ASCS_IP", "rsc_ip_PRD_ERS10": "ERS_IP"},
+        leader="rsc_ip_PRD_ASCS00",
+        reader="rsc_ip_PRD_ERS10",
+        is_short=False,
+    ),
     "eni-pair": Example(("eni-pair",), {"eni": "ENI_IP"}, leader="eni", plan=ONE_ZONE),
 }
 
@@ -87,46 +133,38 @@ def watch(lab: Lab) -> Iterator[Watch]:
         yield watch
 
 
-def filled(lab: Lab, text: str) -> str:
-    """An example with the values of the lab in the place of its placeholders."""
-    values = ADDRESSES | PATHS | {"REGION": lab.plan.region, "ROUTE_TABLES": ",".join(lab.route_tables.values())}
-    for number, node in enumerate(lab.nodes.values(), 1):
-        values |= {f"NODE{number}": node.name, f"NODE{number}_ID": node.id}
-    values |= {"ENI": eni.id for eni in lab.ec2.vpc().enis if ADDRESSES["ENI_IP"] in eni.addresses}
-    return re.sub("@([A-Z0-9_]+)@", lambda found: values[found[1]], text)
-
-
-def load(lab: Lab, file: str) -> None:
-    """Load an example as its first lines say."""
-    node = lab.nodes["node1"]
-    text = filled(lab, (EXAMPLES / file).read_text())
-    if "skip_os_shutdown" not in lab.cluster.run("fence_aws", "-o", "metadata"):
-        text = text.replace("skip_os_shutdown=true ", "")
-    node.write(f"root/{file}", text)
-    if file.endswith(".sh"):
-        node.run("sh", f"/root/{file}")
-    else:
-        told = node.run("crm", "configure", "load", "update", f"/root/{file}")
-        # Crmsh 4 does not know all attributes that Pacemaker 2.1 has.
-        said = [line for line in (told.stdout + told.stderr).splitlines() if "unknown attribute 'critical'" not in line]
-        assert said == []
+def values(lab: Lab) -> dict[str, str]:
+    """What the placeholders stand for here, beside what the lab itself knows."""
+    enis = {"ENI": eni.id for eni in lab.ec2.vpc().enis if ADDRESSES["ENI_IP"] in eni.addresses}
+    return ADDRESSES | PATHS | MORE_NODES | enis
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize(
-    "lab, name", [pytest.param(EXAMPLE[name].plan, name, id=name) for name in EXAMPLE], indirect=["lab"]
+    "lab, name",
+    [
+        pytest.param(example.plan, name, id=name, marks=() if example.is_short else pytest.mark.acceptance)
+        for name, example in EXAMPLE.items()
+    ],
+    indirect=["lab"],
 )
 def test_an_example_loads_without_a_warning_and_fails_over(lab: Lab, watch: Watch, name: str, suffix: str) -> None:
     example = EXAMPLE[name]
     with restore_cib_after(lab.cluster):
         for file in example.files:
-            load(lab, file + suffix)
+            load(lab, file + suffix, values(lab))
+        if suffix == ".pcs.sh":
+            require_no_change_by_another_run(lab, example.files[-1] + suffix)
         lab.cluster.settled(120)
-        (first,) = lab.cluster.resource_runs_on(example.leader)
-        wait_served(lab, watch, example, leader=first, reader=lab.other(first))
         verified = lab.nodes["node1"].run("crm_verify", "--live-check", "-V", check=False)
         assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
         require_recovery_values(lab, example)
+        if example.maintained:
+            assert lab.cluster.resource_runs_on(example.maintained) == set()
+            lab.cluster.run("crm_resource", "-r", example.maintained, "--meta", "--delete-parameter", "maintenance")
+            lab.cluster.settled(120)
+        (first,) = lab.cluster.resource_runs_on(example.leader)
+        wait_served(lab, watch, example, leader=first, reader=lab.other(first))
 
         lab.cluster.pcs("node", "standby", first)
         wait_served(lab, watch, example, leader=lab.other(first), reader=lab.other(first))
@@ -158,6 +196,42 @@ def wait_served(lab: Lab, watch: Watch, example: Example, *, leader: str, reader
     if example.guest:
         guests = {"node2"} if reader == "node2" and leader != "node2" else set()
         wait_until(lambda: lab.cluster.resource_runs_on(str(example.guest)) == guests, 90, lab.cluster.status)
+
+
+def configuration(lab: Lab) -> str:
+    """The cluster's configuration."""
+    return lab.cluster.run("cibadmin", "--query", "--scope", "configuration")
+
+
+def require_no_change_by_another_run(lab: Lab, file: str) -> None:
+    before = configuration(lab)
+    told = run(lab, file, (lab.nodes["node1"].root / "root" / file).read_text())
+    assert told.stdout.startswith("Nothing done: ") and told.stdout.endswith(" is there already.\n")
+    assert configuration(lab) == before
+
+
+@pytest.mark.parametrize("lab", [DEFAULT], indirect=True)
+def test_a_pcs_example_that_stops_halfway_changes_nothing(lab: Lab) -> None:
+    before = configuration(lab)
+    file = "postgresql.pcs.sh"
+    text = (EXAMPLES / file).read_text()
+    unfilled = run(lab, file, text, check=False)
+    assert (unfilled.returncode, unfilled.stderr) == (1, "Nothing done: replace each word between two @ first.\n")
+    # Everything before the address is made by then.
+    stopped = run(lab, file, fill(lab, text, values(lab) | {"OVERLAY_IP": ""}), check=False)
+    assert stopped.returncode == 1 and "'ip'" in stopped.stderr
+    assert configuration(lab) == before
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.pcs.sh")), ids=lambda file: file.name)
+def test_each_pcs_example_is_all_or_nothing(file: Path) -> None:
+    text = file.read_text()
+    places = set(re.findall(r"^(\w+)=@[A-Z0-9_]+@", text, re.MULTILINE))
+    refused, built, pushed = re.split(r"^(?:pcs\(\) .*|crm_verify .*)$", text, flags=re.MULTILINE)
+    refusal = re.search(r'^case "([^"]*)" in\n    \*@\*\) .* exit 1 ;;\n', refused, re.MULTILINE)
+    assert set(re.findall(r"\$(\w+)", refusal[1] if refusal else "")) == places
+    assert {line.split()[0] for line in built.splitlines() if line.startswith(("pcs", "crm", "cib"))} == {"pcs"}
+    assert pushed.startswith('\ncommand pcs cluster cib-push "$after" diff-against="$before"\n')
 
 
 def test_no_example_is_left_out() -> None:

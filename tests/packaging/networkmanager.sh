@@ -1,10 +1,10 @@
 #!/bin/sh
 # An overlay IP and a moved ENI beside the real NetworkManager, with DHCP. After each event one line says what is left, and
 # all is put back for the next. Usage, in namespaces of its own (network, mount, PID):
-# networkmanager.sh NETWORK_FILES PRELOAD [FILE...], the FILEs being those that are copied before NetworkManager starts.
+# networkmanager.sh NETWORK_FILES PRELOAD EVENTS [FILE...], the FILEs being those that are copied before NetworkManager starts.
 set -eu
-files=$1 preload=$2
-shift 2
+files=$1 preload=$2 events=$3
+shift 3
 
 mount --make-rprivate /
 # NetworkManager waits for udev, which does not run here, unless /sys is read-only as in a container.
@@ -14,9 +14,8 @@ for directory in /run /etc/NetworkManager /var/lib/NetworkManager; do
 done
 mkdir /run/dbus /etc/NetworkManager/conf.d
 printf '[main]\nplugins=keyfile\ndns=none\n' > /etc/NetworkManager/NetworkManager.conf
-for file in "$@"; do
-    sed 's/@ENI_MAC@/02:00:00:00:00:06/' "$files/$file" > "/etc/NetworkManager/conf.d/90-$file"
-done
+copy() { sed 's/@ENI_MAC@/02:00:00:00:00:06/' "$files/$1" > "/etc/NetworkManager/conf.d/90-$1"; }
+for file in "$@"; do copy "$file"; done
 
 # The subnet: its gateway, and DHCP with a lease that is renewed every 3 s.
 ip netns add subnet
@@ -54,7 +53,7 @@ start() {
 }
 stop() {
     kill "$1"
-    wait "$1" || true
+    wait "$1" 2>/dev/null || true
 }
 acks() { grep -c 'ending ACK to 10.0.1.10' /run/udhcpd.log || true; }
 
@@ -81,7 +80,7 @@ plug ens5 02:00:00:00:00:05
 start
 plug ens6 02:00:00:00:00:06
 wait_state 'ens6:connected|ens6:unmanaged'
-for event in reload restart renew reapply activate; do
+for event in $events; do
     add_what_the_agents_add
     case $event in
         reload) nmcli general reload ;;
@@ -104,6 +103,18 @@ for event in reload restart renew reapply activate; do
                 nmcli device disconnect ens6 >/dev/null
                 nmcli device connect ens6 >/dev/null
             fi
+            ;;
+        copy)
+            copy networkmanager-moved-eni.conf
+            nmcli general reload
+            nmcli device set ens6 managed no
+            wait_state ens6:unmanaged
+            ;;
+        unmanaged-devices)
+            # The other way to say so, which the file does not take.
+            printf '[keyfile]\nunmanaged-devices=mac:02:00:00:00:00:06\n' > /etc/NetworkManager/conf.d/95-keyfile.conf
+            nmcli general reload
+            wait_state ens6:unmanaged
             ;;
     esac
     say_what_is_left $event

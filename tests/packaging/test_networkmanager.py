@@ -14,6 +14,8 @@ OVERLAY_IP = {"overlay-ip"}
 ENI = {"eni-address", "eni-route", "eni-rule"}
 DHCP = {"eni-default-route"}
 
+EVENTS = "reload restart renew reapply activate"
+
 
 @pytest.fixture(scope="module")
 def preload(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -23,10 +25,10 @@ def preload(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-def left_after_events(preload: Path, *files: str) -> dict[str, set[str]]:
-    """What each event leaves of an overlay IP and of a moved ENI, with these files in place."""
+def left_after(events: str, preload: Path, *files: str) -> dict[str, set[str]]:
+    """What each of the events leaves of an overlay IP and of a moved ENI, with these files in place."""
     namespaces = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    command = [*namespaces, "sh", HERE / "networkmanager.sh", NETWORK, preload, *files]
+    command = [*namespaces, "sh", HERE / "networkmanager.sh", NETWORK, preload, events, *files]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.stderr == ""
     return {event: set(left.split()) for event, _, left in (line.partition(":") for line in done.stdout.splitlines())}
@@ -35,7 +37,7 @@ def left_after_events(preload: Path, *files: str) -> dict[str, set[str]]:
 def test_networkmanager_removes_the_address_when_it_applies_a_profile_and_never_else(
     preload: Path, in_sandbox: None
 ) -> None:
-    assert left_after_events(preload) == {
+    assert left_after(EVENTS, preload) == {
         "reload": OVERLAY_IP | ENI | DHCP,
         "restart": OVERLAY_IP | ENI | DHCP,
         "renew": OVERLAY_IP | ENI | DHCP,
@@ -45,10 +47,18 @@ def test_networkmanager_removes_the_address_when_it_applies_a_profile_and_never_
 
 
 def test_the_file_for_a_moved_eni_keeps_networkmanager_off_its_link(preload: Path, in_sandbox: None) -> None:
-    assert left_after_events(preload, "networkmanager-moved-eni.conf") == {
+    assert left_after(EVENTS, preload, "networkmanager-moved-eni.conf") == {
         "reload": OVERLAY_IP | ENI,
         "restart": OVERLAY_IP | ENI,
         "renew": OVERLAY_IP | ENI,
         "reapply": ENI,
         "activate": ENI,
     }
+
+
+def test_the_file_copied_beside_an_eni_takes_nothing_away(preload: Path, in_sandbox: None) -> None:
+    assert left_after("copy restart", preload) == {"copy": OVERLAY_IP | ENI | DHCP, "restart": OVERLAY_IP | ENI | DHCP}
+
+
+def test_unmanaged_devices_instead_of_the_file_takes_the_enis_addresses_away(preload: Path, in_sandbox: None) -> None:
+    assert left_after("unmanaged-devices", preload) == {"unmanaged-devices": OVERLAY_IP | {"eni-rule"}}

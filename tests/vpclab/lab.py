@@ -170,7 +170,8 @@ class Lab:
         for name, instance_id in ids.items():
             self.instances[name] = instance = Instance(name, instance_id, self.network)
             self._write_settings(instance, authority)
-        self.cluster = Cluster(list(self.nodes.values()), {"AWS_CA_BUNDLE": _CA_BUNDLE})
+        quorum_host = self.instances[self.plan.quorum_host] if self.plan.quorum_host else None
+        self.cluster = Cluster(list(self.nodes.values()), {"AWS_CA_BUNDLE": _CA_BUNDLE}, quorum_host)
         for node in self.nodes.values():
             node.enable("responder", _RESPONDER)
             self._turn_off_source_dest_check(node)

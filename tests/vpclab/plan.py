@@ -38,7 +38,10 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """One region, one VPC, its subnets and hosts, and maybe a network on premises."""
+    """One region, one VPC, its subnets and hosts, and maybe a network on premises.
+
+    quorum_host: the host that runs a quorum device for the cluster.
+    """
 
     region: str
     cidr: str
@@ -46,6 +49,7 @@ class Plan:
     subnets: tuple[SubnetPlan, ...]
     hosts: tuple[HostPlan, ...]
     office: OfficePlan | None = None
+    quorum_host: str | None = None
 
     @property
     def nodes(self) -> tuple[HostPlan, ...]:
@@ -105,6 +109,23 @@ OFFICE = OfficePlan(
     attached_subnets=("a", "b"),
 )
 """What a plan can have beside its VPC: `replace(DEFAULT, office=OFFICE)`."""
+
+_THIRD_ZONE = SubnetPlan("c", "eu-central-1c", "10.0.3.0/24", "2001:db8:100:3::/64")
+
+THREE_NODES = replace(
+    DEFAULT,
+    subnets=(*DEFAULT.subnets, _THIRD_ZONE),
+    hosts=(*DEFAULT.hosts, HostPlan("node3", "c", "10.0.3.13", "2001:db8:100:3::13")),
+)
+"""A node in each of three availability zones."""
+
+QUORUM_DEVICE = replace(
+    DEFAULT,
+    subnets=(*DEFAULT.subnets, _THIRD_ZONE),
+    hosts=(*DEFAULT.hosts, HostPlan("quorum", "c", "10.0.3.20", "2001:db8:100:3::20", node=False)),
+    quorum_host="quorum",
+)
+"""A quorum device in a third availability zone."""
 
 
 def build_vpc(ec2: Ec2, plan: Plan = DEFAULT) -> BuiltVpc:

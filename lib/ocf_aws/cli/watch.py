@@ -9,7 +9,7 @@ import signal
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from ocf_aws.cli.definition import NothingKnown, UsageError, find_definitions
 from ocf_aws.cli.outages.destination import Destination, is_literal, parse_destination
 from ocf_aws.cli.outages.loop import ask_until
 from ocf_aws.cli.outages.picture import draw
-from ocf_aws.cli.outages.record import MINIMUM, Outage, Record, Recorder
+from ocf_aws.cli.outages.record import MINIMUM, Recorder
+from ocf_aws.cli.outages.summary import as_dict, as_line
 from ocf_aws.cli.outages.target import Target, silence_of
 from ocf_aws.cli.outages.teller import Teller
-from ocf_aws.cli.outages.timeline import Event, length
+from ocf_aws.cli.outages.timeline import Event
 from ocf_aws.cli.output import FOUND, OK, UNKNOWN, Output
 
 
@@ -51,8 +52,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     measured = _measure(destinations, resources, arguments, output)
     record = measured.recorder.record
     for destination in destinations:
-        output.line(f"{destination.name}: {summary(record, destination.name, measured.minimum)}")
-    output.results(_result(measured, record, destination) for destination in destinations)
+        output.line(f"{destination.name}: {as_line(record, destination.name, measured.minimum)}")
+    output.results(as_dict(record, destination, measured.minimum, measured.events) for destination in destinations)
     if arguments.picture:
         title = f"Who answers at {', '.join(each.name for each in destinations)}"
         _write(arguments.picture, draw(record, measured.events, title, measured.minimum))
@@ -175,76 +176,5 @@ def _write(path: Path, text: str) -> None:
         raise NothingKnown(f"--picture: {path}: {error.strerror}") from error
 
 
-def summary(record: Record, address: str, minimum: float) -> str:
-    """How often and how long nobody answered, and the part of the time in which somebody did."""
-    observed = record.observed(address)
-    if not observed:
-        return f"no answer in {length(record.end - record.start)}"
-    outages = record.outages(minimum=minimum, address=address)
-    if not outages:
-        return f"no outage in {length(observed)}"
-    lost = [outage.seconds for outage in outages]
-    told = f"1 outage, {length(lost[0])}"
-    if len(lost) > 1:
-        told = f"{len(lost)} outages, longest {length(max(lost))}, together {length(sum(lost))}"
-    if outages[-1].after is None:
-        told += ", the last one goes on" if len(lost) > 1 else ", it goes on"
-    return f"{told}; available {percent(record.availability(address, minimum))} of {length(observed)}"
-
-
-def percent(part: float) -> str:
-    """A part as a percentage, with so many digits that less than all does not read as all."""
-    for digits in range(2, 7):
-        text = f"{100 * part:.{digits}f}"
-        if part == 1 or float(text) < 100:
-            break
-    return f"{text} %"
-
-
-def _result(measured: Measurement, record: Record, destination: Destination) -> dict[str, Any]:
-    """What JSON tells of an address."""
-    name, minimum = destination.name, measured.minimum
-    outages = record.outages(minimum=minimum, address=name)
-    return {
-        "address": destination.address,
-        "port": destination.port,
-        "protocol": destination.protocol.lower(),
-        "start": _iso(record.start),
-        "end": _iso(record.end),
-        "observed_seconds": round(record.observed(name), 3),
-        "answers": [
-            {"host": _host(each.host, name), "start": _iso(each.start), "end": _iso(each.end), "probes": each.probes}
-            for each in record.answers(name, minimum)
-        ],
-        "outages": [_outage(outage, name) for outage in outages],
-        "longest_seconds": round(max((outage.seconds for outage in outages), default=0.0), 3),
-        "outage_seconds": round(sum((outage.seconds for outage in outages), 0.0), 3),
-        "availability": record.availability(name, minimum) if record.observed(name) else None,
-        "stalls": [{"end": _iso(end), "seconds": round(late, 3)} for end, late in record.stalls],
-        "events": [{"time": _iso(event.time), "text": event.text} for event in measured.events],
-    }
-
-
-def _outage(outage: Outage, name: str) -> dict[str, Any]:
-    return {
-        "start": _iso(outage.start),
-        "end": _iso(outage.end) if outage.after else None,
-        "seconds": round(outage.seconds, 3),
-        "before": _host(outage.before, name),
-        "after": _host(outage.after, name),
-        "lost_probes": outage.probes,
-        "errors": list(outage.errors),
-    }
-
-
-def _host(host: str | None, name: str) -> str | None:
-    """A host by its name; None where the address stands for it."""
-    return None if host == name else host
-
-
 def _clock(at: float) -> str:
     return datetime.fromtimestamp(at).isoformat(" ", "milliseconds")
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, timezone.utc).isoformat("T", "milliseconds").replace("+00:00", "Z")

@@ -26,8 +26,7 @@ nodelist {{
 {nodes}}}
 quorum {{
     provider: corosync_votequorum
-    two_node: {two_node}
-}}
+{votes}}}
 logging {{
     to_logfile: yes
     logfile: /var/log/corosync/corosync.log
@@ -44,6 +43,21 @@ _NODE = """\
     }}
 """
 
+# Without TLS, whose certificates an administrator makes with `pcs qdevice setup` or `crm cluster init qdevice`.
+_QUORUM_DEVICE = """\
+    device {{
+        model: net
+        votes: 1
+        net {{
+            host: {host}
+            algorithm: ffsplit
+            tls: off
+        }}
+    }}
+"""
+
+_QNETD = "#!/bin/sh\nmkdir -p /run/corosync-qnetd\nexec corosync-qnetd -f -s off\n"
+
 # pacemakerd gives up after a few tries to reach corosync, with whole seconds between
 # them; on a real node, systemd starts it once corosync has said that it is ready.
 _SERVICE = """\
@@ -55,6 +69,10 @@ corosync -f >/dev/null 2>&1 &
 until corosync-cmapctl -g runtime.services.cmap.service_id >/dev/null 2>&1; do
     sleep 0.05
 done
+if grep -q "model: net" /etc/corosync/corosync.conf; then
+    mkdir -p /run/corosync-qdevice
+    corosync-qdevice -f >/dev/null 2>&1 &
+fi
 exec pacemakerd
 """
 
@@ -117,14 +135,24 @@ class Operation:
 class Cluster:
     """A cluster of instances: its commands run on a node that has power."""
 
-    def __init__(self, nodes: Sequence[Instance], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[Instance],
+        environment: Mapping[str, str] | None = None,
+        quorum_host: Instance | None = None,
+    ) -> None:
         """Configure the nodes; they form the cluster whenever they boot.
 
-        `environment`: of Pacemaker, and so of the agents it runs.
+        `environment`: of Pacemaker, and so of the agents it runs. `quorum_host`: runs a quorum device for the cluster.
         """
         self._nodes = {node.name: node for node in nodes}
+        if quorum_host:
+            quorum_host.enable("qnetd", _QNETD)
+            votes = _QUORUM_DEVICE.format(host=quorum_host.name)
+        else:
+            votes = f"    two_node: {int(len(nodes) == 2)}\n"
         for node in nodes:
-            _configure(node, list(self._nodes), environment or {})
+            _configure(node, list(self._nodes), environment or {}, votes)
 
     def seen_by(self, node: str) -> Cluster:
         """The cluster as this node sees it: where nodes cannot reach one another, each has its own view."""
@@ -250,8 +278,11 @@ def _schema() -> str:
     return ElementTree.fromstring(empty).get("validate-with", "")
 
 
-def _configure(node: Instance, names: list[str], environment: Mapping[str, str]) -> None:
-    """Write a node's configuration in place of that of the machine it is a clone of."""
+def _configure(node: Instance, names: list[str], environment: Mapping[str, str], votes: str) -> None:
+    """Write a node's configuration in place of that of the machine it is a clone of.
+
+    votes: lines of corosync.conf beside the nodes' own votes.
+    """
     for directory in ("cib", "pengine"):
         for file in (node.root / "var/lib/pacemaker" / directory).iterdir():
             node.remove(str(file.relative_to(node.root)))
@@ -262,7 +293,7 @@ def _configure(node: Instance, names: list[str], environment: Mapping[str, str])
     nodes = "".join(_NODE.format(name=name, number=number) for number, name in enumerate(names, 1))
     node.write(
         "etc/corosync/corosync.conf",
-        _COROSYNC_CONF.format(nodes=nodes, two_node=int(len(names) == 2)),
+        _COROSYNC_CONF.format(nodes=nodes, votes=votes),
     )
     settings = "".join(f"{name}={value}\n" for name, value in environment.items())
     node.write("etc/default/pacemaker", settings)

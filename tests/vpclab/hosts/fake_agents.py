@@ -14,17 +14,25 @@ from vpclab.hosts.instance import Instance
 _AGENTS = "/usr/lib/ocf/resource.d"
 _META_DATA = "/usr/share/vpclab/meta-data"
 _HANA = "SID InstanceNumber"
+_TAKEOVER = "PREFER_SITE_TAKEOVER DUPLICATE_PRIMARY_TIMEOUT AUTOMATED_REGISTER"
 _TYPES = {
     "heartbeat/Filesystem": ("Dummy", None),
     "heartbeat/SAPInstance": ("Dummy", None),
+    "heartbeat/SAPDatabase": ("Dummy", None),
+    "heartbeat/SAPStartSrv": ("Dummy", "InstanceName START_PROFILE"),
+    "heartbeat/db2": ("Stateful", None),
     "heartbeat/pgsql": ("Stateful", None),
+    "heartbeat/pgsqlms": ("Stateful", None),
+    "mssql/ag": ("Stateful", "ag_name"),
     "heartbeat/SAPHanaTopology": ("Dummy", _HANA),
-    "heartbeat/SAPHana": ("Stateful", f"{_HANA} PREFER_SITE_TAKEOVER DUPLICATE_PRIMARY_TIMEOUT AUTOMATED_REGISTER"),
+    "heartbeat/SAPHanaFilesystem": ("Dummy", f"{_HANA} DIRECTORY ON_FAIL_ACTION"),
+    "heartbeat/SAPHana": ("Stateful", f"{_HANA} {_TAKEOVER}"),
+    "heartbeat/SAPHanaController": ("Stateful", f"{_HANA} {_TAKEOVER} ON_FAIL_ACTION HANA_CALL_TIMEOUT"),
 }
 _TYPES |= {
     name.replace("heartbeat", "suse"): standin
     for name, standin in _TYPES.items()
-    if name.startswith("heartbeat/SAPHana")
+    if name.startswith(("heartbeat/SAPHana", "heartbeat/SAPStartSrv"))
 }
 """By provider and type: the agent that stands in, and the parameters; None where the machine has the real agent."""
 
@@ -43,18 +51,18 @@ _DOCUMENT = """\
 <parameters>
 {parameters}</parameters>
 <actions>
-<action name="start" timeout="20s"/>
-<action name="stop" timeout="20s"/>
-{actions}<action name="monitor" timeout="20s" interval="10s"/>
+<action name="start" timeout="10s"/>
+<action name="stop" timeout="10s"/>
+{actions}<action name="monitor" timeout="10s" interval="10s"/>
 <action name="meta-data" timeout="5s"/>
 </actions>
 </resource-agent>
 """
 
 _ROLE_ACTIONS = """\
-<action name="promote" timeout="20s"/>
-<action name="demote" timeout="20s"/>
-<action name="notify" timeout="20s"/>
+<action name="promote" timeout="10s"/>
+<action name="demote" timeout="10s"/>
+<action name="notify" timeout="10s"/>
 """
 
 _PARAMETER = """\

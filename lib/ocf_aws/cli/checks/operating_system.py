@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import configparser
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from ocf_aws.cli.checks.network import set_parameter
+from ocf_aws.cli.checks.remedies import set_parameter
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, warning
 from ocf_aws.kernel.link import Link
@@ -143,22 +143,37 @@ def check_networkmanager(facts: Facts) -> Finding:
         return not_applicable("NetworkManager does not run")
     eni = facts.get("moved_eni")
     mac = eni.mac if eni else "MAC"
-    text = "".join(
-        _read(path)
-        for d in ("/etc", "/run", "/usr/lib")
-        for path in sorted(Path(d, "NetworkManager").glob("**/*.conf"))
-    )
-    lines = [
-        line.partition("=")[2]
-        for line in text.splitlines()
-        if re.match(r"\s*(no-auto-default|unmanaged-devices)\s*=", line)
-    ]
-    if any("*" == line.strip() or mac in line.lower() for line in lines):
+    if _networkmanager_is_told_to_leave(mac):
         return passed("leaves the ENI's link alone")
+    # Not by keyfile.unmanaged-devices: where the ENI is attached, its reload takes the addresses away (NetworkManager 1.42).
+    lines = f"[device-moved-eni]\\nmatch-device=mac:{mac}\\nmanaged=0\\n"
     return warning(
         f"NetworkManager configures the ENI's link too ({mac})",
-        f"printf '[keyfile]\\nunmanaged-devices=mac:{mac}\\n' > /etc/NetworkManager/conf.d/ocf-aws.conf && systemctl reload NetworkManager",
+        f"printf '{lines}' > /etc/NetworkManager/conf.d/ocf-aws.conf && systemctl reload NetworkManager",
     )
+
+
+def _networkmanager_is_told_to_leave(mac: str) -> bool:
+    """Whether a file says that a device of this MAC is not managed, or gets no profile by itself (NetworkManager.conf(5))."""
+    for directory in ("/etc", "/run", "/usr/lib"):
+        for path in Path(directory, "NetworkManager").glob("**/*.conf"):
+            file = configparser.ConfigParser(strict=False, interpolation=None, delimiters="=")
+            try:
+                file.read_string(_read(path))
+            except configparser.Error:
+                continue
+            told = [
+                file.get("main", "no-auto-default", fallback=""),
+                file.get("keyfile", "unmanaged-devices", fallback=""),
+            ]
+            told += [
+                file[section].get("match-device", "*")
+                for section in file.sections()
+                if section.startswith("device") and file[section].get("managed", "1").lower() in ("0", "no", "false")
+            ]
+            if any(text.strip() == "*" or mac in text.lower() for text in told):
+                return True
+    return False
 
 
 @CHECKS.add("ec2-net-utils")

@@ -1,0 +1,114 @@
+"""The PostgreSQL examples with the database and the agents themselves: no acknowledged transaction is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from vpclab.client.consensus import wait_served_by
+from vpclab.client.watch import Watch
+from vpclab.client.writer import Writer
+from vpclab.hosts import postgresql
+from vpclab.hosts.cib_restore import restore_cib_after
+from vpclab.hosts.examples import SUFFIXES, load
+from vpclab.lab import Lab
+from vpclab.waiting import wait_until
+
+IP = "172.16.52.1"
+EXAMPLES = ("postgresql", "postgresql-paf")
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.fixture(scope="module")
+def lab(in_sandbox: None) -> Iterator[Lab]:
+    """A cluster without fencing, which each example brings along."""
+    with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture
+def pair(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of an example that serves a pair of databases with synchronous replication."""
+    name, suffix = request.param
+    node1, node2 = lab.nodes.values()
+    settings, access = {"node1": "", "node2": ""}, ""
+    if name == "postgresql-paf":
+        settings = {
+            node: f"primary_conninfo = 'host={IP} user=replicator application_name={node} connect_timeout=10'\n"
+            "synchronous_standby_names = '*'\n"
+            for node in settings
+        }
+        # The address is beside a standby for a moment: none may replicate from itself.
+        access = f"host replication all {IP}/32 reject\n"
+    with restore_cib_after(lab.cluster):
+        postgresql.create_pair(node1, node2, settings, access)
+        load(lab, name + suffix, {**postgresql.PLACES, "OVERLAY_IP": IP})
+        # The agent looks three times whose data is the newest before it lets one become the primary.
+        wait_until(lambda: len(lab.cluster.resource_runs_on("overlay-ip")) == 1, 180, lab.cluster.status)
+        yield name
+    for node in (node1, node2):
+        node.remove(f"{postgresql.PLACES['PGTMP']}/PGSQL.lock")
+
+
+def wait_synchronous(lab: Lab, name: str, primary: str) -> None:
+    """Wait until the primary waits for its standby with each commit, and the agent knows it."""
+
+    def states() -> tuple[str, str]:
+        said = postgresql.sql(lab.nodes[primary], "SELECT sync_state FROM pg_stat_replication")
+        if name == "postgresql-paf":
+            return said, "SYNC"
+        # It lets nobody become the primary whom it does not know to have all.
+        query = ("--name", "postgresql-data-status", "--query", "--quiet")
+        known = lab.cluster.run("crm_attribute", "--node", lab.other(primary), *query, check=False)
+        return said, known.strip().rpartition("|")[2]
+
+    wait_until(lambda: states() == ("sync", "SYNC"), 120, lambda: f"{states()} {lab.cluster.status()}")
+
+
+def rebuild(lab: Lab, node: str) -> None:
+    """Copy a database that has failed anew from the primary, as a person does."""
+    lab.cluster.pcs("node", "standby", node)
+    lab.cluster.settled(120)
+    postgresql.copy(lab.nodes[node], lab.other(node))
+    lab.nodes[node].remove(f"{postgresql.PLACES['PGTMP']}/PGSQL.lock")
+    lab.cluster.pcs("resource", "cleanup", "postgresql")
+    lab.cluster.pcs("node", "unstandby", node)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [pytest.param((name, suffix), id=name + suffix) for name in EXAMPLES for suffix in SUFFIXES],
+    indirect=True,
+)
+def test_a_move_and_a_node_loss_lose_no_acknowledged_transaction(lab: Lab, pair: str) -> None:
+    (first,) = lab.cluster.resource_runs_on("overlay-ip")
+    second = lab.other(first)
+    with lab.watch(IP) as watch, Writer(lab.client, IP) as writer:
+        serve(lab, pair, watch, writer, first)
+
+        lab.cluster.pcs("node", "standby", first)
+        wait_served_by(lab, watch, second, "overlay-ip", IP)
+        if pair == "postgresql":
+            # The agent lets the primary go on alone, and does not trust the data of the one before.
+            writer.wait_progress()
+            rebuild(lab, first)
+        lab.cluster.pcs("node", "unstandby", first)
+        serve(lab, pair, watch, writer, second)
+
+        lab.nodes[second].off()
+        wait_served_by(lab, watch, first, "overlay-ip", IP)
+        lab.cluster.wait_online(120)
+        rebuild(lab, second)
+        serve(lab, pair, watch, writer, first)
+    lost = set(writer.acknowledged()) - set(map(int, postgresql.sql(lab.nodes[first], "SELECT n FROM written").split()))
+    assert not lost
+    assert not lab.cluster.failures()
+
+
+def serve(lab: Lab, name: str, watch: Watch, writer: Writer, primary: str) -> None:
+    """Wait until the address is at the primary, which has a synchronous standby and takes what the client writes."""
+    wait_served_by(lab, watch, primary, "overlay-ip", IP)
+    wait_synchronous(lab, name, primary)
+    writer.wait_progress()
