@@ -15,17 +15,19 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' lib/ocf_aws/__init__.
 AGENTS = $(wildcard agents/*)
 DOCUMENTS = $(wildcard README.md CHANGELOG.md packaging/pictures packaging/iam packaging/examples packaging/docs packaging/aws)
 # What more the tests take of Debian's: to build packages, find faults in them, and run the agent of today.
-TEST_TOOLS = awscli build-essential cpio curl debhelper dh-python git lintian man-db mandoc resource-agents-paf \
-	rpm rpm2cpio rpmlint strace systemd
+TEST_TOOLS = awscli build-essential busybox cpio curl debhelper dh-python git lintian man-db mandoc network-manager \
+	resource-agents-paf rpm rpm2cpio rpmlint strace systemd
 ACCEPTANCE_TOOLS = corosync-qdevice corosync-qnetd postgresql-15
 VENV = .venv
 TOOLS = $(VENV)/bin
 SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
 PYTEST = $(abspath $(TOOLS))/python -m pytest
-BENCH = PYTHONPATH=$(abspath lib):$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python
-# Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
+LAB = PYTHONPATH=$(abspath lib):$(abspath tests)
+BENCH = $(LAB) $(SANDBOX) $(abspath $(TOOLS))/python
+# Tests wait more than they compute: so many files at a time, each worker in a sandbox of its own.
+WORKERS = 3
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
-	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
+	--tx '$(WORKERS)*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
 SOURCES = lib tests packaging/man packaging/launcher.py packaging/service_models.py packaging/bin/ocf-aws $(AGENTS)
 IAM_POLICIES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/iam_policies.py packaging/iam
 PARAMETER_TABLES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/parameter_tables.py packaging/docs/parameters.md \
@@ -78,26 +80,26 @@ uninstall: ## remove what `make install` installed
 
 .PHONY: demo
 demo: $(VENV)/ready ## a VPC with a cluster on this machine: watch an overlay IP move, then an ENI
-	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
+	@$(LAB) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab demo
 
 .PHONY: soak
 soak: $(VENV)/ready ## an hour of random moves, power losses, cuts and API faults, and a report (MINUTES=, SEED=)
-	@PYTHONPATH=$(abspath tests) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab soak \
+	@$(LAB) $(SANDBOX) $(abspath $(TOOLS))/python -m vpclab soak \
 		$(if $(MINUTES),--minutes=$(MINUTES)) $(if $(SEED),--seed=$(SEED))
 
 .PHONY: lab
-lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client; ZONES=1 to move an ENI)
+lab: $(VENV)/ready ## such a VPC, left up, with a shell on a node (HOST=node2, HOST=client, HOST=office; ZONES=1 to move an ENI)
 	@tests/prerequisites.sh awscli
-	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab up $(HOST) $(if $(ZONES),--zones=$(ZONES))
+	@$(LAB) $(TOOLS)/python -m vpclab up $(HOST) $(if $(ZONES),--zones=$(ZONES))
 
 .PHONY: lab-down
 lab-down: $(VENV)/ready ## remove what `make lab` left up
-	@PYTHONPATH=$(abspath tests) $(TOOLS)/python -m vpclab down
+	@$(LAB) $(TOOLS)/python -m vpclab down
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint ## every check and every test
+test: lint ## every check and every test (WORKERS=3: so many files at a time)
 	tests/prerequisites.sh $(TEST_TOOLS)
 	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests; else $(PYTEST) tests; fi
 
@@ -118,7 +120,7 @@ test-unprivileged: $(VENV)/ready ## the tests that need no root
 .PHONY: quick
 quick: lint ## format, lint, types, and the tests of one module or one process
 	tests/prerequisites.sh $(TEST_TOOLS)
-	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests/unit tests/process; else $(PYTEST) tests/unit; fi
+	if $(SANDBOX) true; then $(PYTEST) $(subst loadfile,worksteal,$(IN_SANDBOXES)) tests/unit tests/process; else $(PYTEST) tests/unit; fi
 
 .PHONY: coverage
 coverage: $(VENV)/ready ## which lines and branches the tests of modules, processes and faults run
@@ -154,13 +156,15 @@ bench: $(VENV)/ready ## measure beside aws-vpc-move-ip, IPaddr2 and floors, and 
 	tests/prerequisites.sh awscli curl strace time
 	$(BENCH) tests/bench/actions.py $(if $(AGAINST),--against $(AGAINST)) --runs $(or $(RUNS),15) build/bench/actions.json
 	$(BENCH) tests/bench/outages.py build/bench/outages.json
-	PYTHONPATH=lib:tests $(TOOLS)/python tests/bench/page.py build/bench/actions.json build/bench/outages.json
+	$(LAB) $(TOOLS)/python tests/bench/page.py build/bench/actions.json build/bench/outages.json
 
 # --- packages ---------------------------------------------------------------------------------------------------------
 
 ARCHIVE = dist/ocf-aws-$(VERSION).tar.gz
 DEB = build/deb/ocf-aws-$(VERSION)
 SPEC = build/rpm/SPECS/resource-agents-aws.spec
+# What rpmbuild makes without the macros of a distribution.
+FOR_INSPECTION = resource-agents-aws-$(VERSION)-1.debian.noarch.rpm
 
 .PHONY: dist
 dist: ## source archive of the last commit, in dist/
@@ -181,13 +185,15 @@ deb: dist ## package for Debian and Ubuntu, in dist/
 # Man pages get the date of the commit, as they do in the .deb. On Debian, rpm knows of no package that is installed.
 .PHONY: rpm
 rpm: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
-rpm: dist ## packages for RHEL, Fedora and SLES, in dist/
+rpm: dist ## packages for RHEL, Fedora and SLES, in dist/ (RPMFLAGS= of rpmbuild)
 	rm -rf build/rpm && mkdir -p build/rpm/SPECS
 	sed "s/@VERSION@/$(VERSION)/; s/@DATE@/$$(LC_ALL=C date -u -d @$(SOURCE_DATE_EPOCH) '+%a %b %d %Y')/" \
 		packaging/rpm/resource-agents-aws.spec > $(SPEC)
-	rpmbuild -ba --define '_topdir $(CURDIR)/build/rpm' --define '_sourcedir $(CURDIR)/dist' \
+	rpmbuild -ba $(RPMFLAGS) --define '_topdir $(CURDIR)/build/rpm' --define '_sourcedir $(CURDIR)/dist' \
 		$(if $(wildcard /etc/debian_version),--nodeps) $(SPEC)
 	cp build/rpm/RPMS/noarch/*.rpm build/rpm/SRPMS/*.rpm dist
+	@! [ -e build/rpm/RPMS/noarch/$(FOR_INSPECTION) ] || echo "$(FOR_INSPECTION) is for inspection only: its modules are where Debian has them." \
+		"Run \`make rpm' on the distribution that it is for." >&2
 
 .PHONY: matrix
 matrix: $(VENV)/ready ## the agents under old and new interpreters and libraries (LEGS="3.9-oldest ...")

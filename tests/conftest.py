@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 # Tests of tests/unit need nothing but Python and pytest: what needs more is imported where it is used.
 import pytest
@@ -19,6 +20,9 @@ CHECKOUT = Path(__file__).parents[1]
 # Files without a suffix have no place for their bytecode but beside themselves.
 sys.dont_write_bytecode = True
 
+LONGEST_FIRST = ("cluster/test_worst_hour.py", "cli/test_check_faults.py", "cluster/", "faults/", "packaging/test_in_a")
+"""What takes minutes begins first, so that no worker is left with it at the end, when the others have nothing to do."""
+
 IS_ACCEPTANCE = os.environ.get("ACCEPTANCE") == "1"
 
 
@@ -27,11 +31,33 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=place_in_line)
     if IS_ACCEPTANCE:
         return
     long = [item for item in items if item.get_closest_marker("acceptance")]
     config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
+    items[:] = [item for item in items if not item.get_closest_marker("acceptance")]
+
+
+def place_in_line(item: pytest.Item) -> int:
+    """When the file of a test has its turn; tests of one file keep their order."""
+    path = str(item.path.relative_to(CHECKOUT / "tests"))
+    return next((place for place, name in enumerate(LONGEST_FIRST) if path.startswith(name)), len(LONGEST_FIRST))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the tables whose rows tests have recorded: `record_property("row", [title, cell, ...])`."""
+    tables: dict[str, list[list[str]]] = {}
+    for report in (report for of in terminalreporter.stats.values() for report in of):
+        if getattr(report, "when", "") == "teardown":
+            for name, row in report.user_properties:
+                if name == "row":
+                    tables.setdefault(row[0], []).append(row[1:])
+    for title, rows in tables.items():
+        terminalreporter.section(title)
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        for row in rows:
+            terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,8 @@ set -eu
 
 packages="corosync crmsh fence-agents iproute2 iputils-ping libxml2-utils nftables pacemaker pacemaker-cli-utils pcs
     procps python3-boto3 python3-pyroute2 python3-venv resource-agents tcpdump util-linux $*"
-services="corosync corosync-qdevice corosync-qnetd pacemaker pcsd postgresql"
+services="corosync corosync-qdevice corosync-qnetd pacemaker pcsd postgresql
+    NetworkManager NetworkManager-dispatcher NetworkManager-wait-online"
 
 missing=""
 for package in $packages; do
@@ -38,7 +39,6 @@ apt-get update -qq
 # shellcheck disable=SC2086 # a list of words
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
 for service in $new; do
-    if [ -d /run/systemd/system ]; then
-        systemctl disable --quiet --now "$service" 2>/dev/null || true
-    fi
+    systemctl disable --quiet "$service" 2>/dev/null || true
+    if [ -d /run/systemd/system ]; then systemctl stop "$service" 2>/dev/null || true; fi
 done

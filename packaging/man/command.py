@@ -18,7 +18,8 @@ from ocf_aws.cli.arguments import DESCRIPTION, EXIT_STATUS, SUBCOMMANDS, parser
 JSON = (
     'With --output json a subcommand prints one document: {"version": 1, "command": NAME, "results": [...]}. Members may be'
     " added; none goes or changes its meaning within a version. Each result of check has resource, name, status (passed, failed,"
-    " warning, unknown, not applicable), detail and remedy."
+    " warning, unknown, not applicable), detail and remedy. Each result of watch is an address with its outages: start, end and"
+    " seconds of each, who answered before and after (null where nothing tells it), and what the network said."
 )
 ENVIRONMENT = {
     "NO_COLOR": "If it is set and not empty, there are no colours.",
@@ -42,6 +43,10 @@ def subparsers() -> dict[str, argparse.ArgumentParser]:
 def options(one: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     """The options of a subcommand, but for --help."""
     return (action for action in one._actions if action.option_strings and action.dest != "help")
+
+
+def _takes_agent(one: argparse.ArgumentParser) -> bool:
+    return any(action.metavar == "RESOURCE" and action.nargs == "*" for action in one._actions)
 
 
 def page(date: str) -> str:
@@ -85,7 +90,9 @@ def completion() -> str:
     cases = []
     for name, one in subparsers().items():
         words = [word for action in options(one) for word in action.option_strings]
-        cases.append(f"        {name}) options='{' '.join(words)} --help' ;;")
+        # Only these take an agent in place of a resource.
+        agents = " agents='aws-overlay-ip aws-eni-move'" if _takes_agent(one) else ""
+        cases.append(f"        {name}) options='{' '.join(words)} --help'{agents} ;;")
     values = {}
     for one in subparsers().values():
         for action in options(one):
@@ -99,7 +106,7 @@ def completion() -> str:
         [
             "# Completion of ocf-aws for bash. Made from the declaration of its command line.",
             "_ocf_aws() {",
-            '    local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options=',
+            '    local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options= agents=',
             "    COMPREPLY=()",
             '    if [ "$COMP_CWORD" -eq 1 ]; then',
             f"        mapfile -t COMPREPLY < <(compgen -W '{' '.join(subparsers())} --help --version' -- \"$word\")",
@@ -113,7 +120,7 @@ def completion() -> str:
             "    esac",
             '    case "$word" in',
             "        -*) ;;",
-            '        *) options="aws-overlay-ip aws-eni-move $(crm_resource --list-raw 2>/dev/null)" ;;',
+            '        *) options="$agents $(crm_resource --list-raw 2>/dev/null)" ;;',
             "    esac",
             '    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")',
             "}",

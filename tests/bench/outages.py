@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from vpclab.client.record import Outage
+from ocf_aws.cli.outages.record import Outage
 from vpclab.client.watch import Watch
 from vpclab.lab import Lab
 from vpclab.plan import ONE_ZONE

@@ -245,12 +245,14 @@ class Node:
 
 @pytest.fixture
 def private_etc(in_sandbox: None, tmp_path: Path) -> Iterator[None]:
-    """A copy of /etc for the test alone, and the name of a node."""
+    """A copy of /etc for the test alone, where no service is enabled, and the name of a node."""
     layers = STATE / f"etc-{os.getpid()}-{time.monotonic_ns()}"
     for name in ("upper", "work"):
         (layers / name).mkdir(parents=True)
     options = f"lowerdir=/etc,upperdir={layers}/upper,workdir={layers}/work"
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, "/etc"], check=True)
+    for service in Path("/etc/systemd/system").glob("*.wants/*"):
+        service.unlink()
     subprocess.run(["hostname", "node1"], check=True)
     yield
     subprocess.run(["umount", "--lazy", "/etc"], check=True)

@@ -69,7 +69,7 @@ def test_a_kernel_that_never_answers_is_a_reason_in_time(
     subject = subjects[kind]
     subject.prepare(action)
     prefix = strace("error=ENOBUFS", "recvfrom", "1+", tmp_path / "calls")
-    result = subject.run(action, timeout=20, prefix=prefix)
+    result = subject.run(action, timeout=12, prefix=prefix)
     assert not list(check_answer(result, {1}, [])), result
     assert subject.run("start", timeout=40).status == 0 and subject.is_right()
 

@@ -20,8 +20,27 @@ def older_deb(shared_directory: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def rpm(shared_directory: Path) -> Path:
-    """The package for RHEL, Fedora and SLES, as Debian's rpmbuild makes it."""
-    return build(shared_directory / "rpm", __version__, "rpm") / f"resource-agents-aws-{__version__}-1.noarch.rpm"
+    """The package for inspection, as Debian's rpmbuild makes it."""
+    return (
+        build(shared_directory / "rpm", __version__, "rpm") / f"resource-agents-aws-{__version__}-1.debian.noarch.rpm"
+    )
+
+
+RHEL = "RPMFLAGS=--define 'dist .el9' --define 'python3_sitelib /usr/lib/python3.9/site-packages'"
+"""What Debian's rpmbuild needs to be told to make the package as RHEL 9 has it."""
+
+
+@pytest.fixture(scope="session")
+def rhel_rpm(shared_directory: Path) -> Path:
+    """The package with the places of RHEL 9."""
+    dist = build(shared_directory / "rhel", __version__, "rpm", RHEL)
+    return dist / f"resource-agents-aws-{__version__}-1.el9.noarch.rpm"
+
+
+@pytest.fixture(scope="session")
+def older_rhel_rpm(shared_directory: Path) -> Path:
+    """The package with the places of RHEL 9, of an older version."""
+    return build(shared_directory / "older-rhel", "0.0.9", "rpm", RHEL) / "resource-agents-aws-0.0.9-1.el9.noarch.rpm"
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Run the agents under each interpreter, with the oldest and with today's libraries. Usage: matrix.sh [LEG...]
 #
-# A leg is named like 3.9-oldest. The tests themselves run in the virtual environment of the tools; AGENT_PYTHON names
-# the interpreter that runs the agents. Needs root, as these tests do.
+# A leg is named like 3.9-oldest. Its interpreter runs the tests of `unit`. The others run in the virtual environment of the
+# tools; AGENT_PYTHON names the interpreter that runs the agents. Needs root, as these tests do.
 set -u
 cd "$(dirname "$0")/../.."
 
@@ -16,7 +16,7 @@ declare -A libraries=(
     # The last that pip finds for the interpreter.
     [newest]="boto3 pyroute2"
 )
-tests="tests/unit tests/process tests/faults"
+tests="tests/process tests/faults"
 built=build/matrix
 
 interpreter() {
@@ -32,30 +32,35 @@ interpreter() {
 }
 
 run() {
-    local leg=$1 version=${1%-*} age=${1#*-} venv=$built/$1 python outcome status without=""
+    local leg=$1 version=${1%-*} age=${1#*-} venv=$built/$1 python units outcome status without=""
     if ! python=$(interpreter "$version"); then
         echo "skipped: no python$version on this machine"
         return
     fi
     [ -x "$venv/bin/pip" ] || "$python" -m venv "$venv" || return
     # shellcheck disable=SC2086 # a list of words
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --upgrade ${libraries[$age]} 2>"$built/$leg.log" || {
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --upgrade ${libraries[$age]} pytest hypothesis 2>"$built/$leg.log" || {
         echo "failed: no libraries, see $built/$leg.log"
         return 1
     }
+    "$venv/bin/python" -m pytest -p no:cacheprovider tests/unit >"$built/$leg.log" 2>&1 || {
+        echo "failed: tests/unit, see $built/$leg.log"
+        return 1
+    }
+    units=$(tail -n 1 "$built/$leg.log" | sed 's/[^0-9]*\([0-9]*\) passed.*/\1/')
     # Pyenv's interpreters are root's alone where they are under /root.
     setpriv --reuid=65534 --regid=65534 --clear-groups "$venv/bin/python" -c "" 2>/dev/null ||
         without="test_meta_data_needs_neither_root_nor_libraries"
     # shellcheck disable=SC2086 # a list of words
     AGENT_PYTHON=$PWD/$venv/bin/python .venv/bin/python tests/vpclab/sandbox.py \
         "$PWD/.venv/bin/python" -m pytest -p no:cacheprovider ${without:+-k "not $without"} $tests \
-        >"$built/$leg.log" 2>&1
+        >>"$built/$leg.log" 2>&1
     status=$?
     outcome=$(tail -n 1 "$built/$leg.log" | tr -d =)
     "$venv/bin/python" -c "
 import sys
 from importlib.metadata import version
-print('Python', sys.version.split()[0] + ', boto3', version('boto3') + ', pyroute2', version('pyroute2') + ':', end='')"
+print('Python', sys.version.split()[0] + ', boto3', version('boto3') + ', pyroute2', version('pyroute2') + ':', $units, 'units,', end='')"
     echo "$outcome${without:+(without $without: only root can run this interpreter)}"
     return $status
 }

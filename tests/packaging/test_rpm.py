@@ -34,6 +34,14 @@ def test_rpmlint_finds_no_fault_with_it(rpm: Path, spec: Path) -> None:
     assert "0 errors, 0 warnings" in said, said
 
 
+def test_one_that_is_made_on_debian_says_that_it_is_for_inspection(rpm: Path, rhel_rpm: Path) -> None:
+    said = f"{rpm.name} is for inspection only"
+    assert "dist-packages/ocf_aws" in run("rpm", "--query", "--package", "--list", rpm)
+    assert said in (rpm.parents[1] / "make.log").read_text()
+    assert "dist-packages" not in run("rpm", "--query", "--package", "--list", rhel_rpm)
+    assert "inspection" not in (rhel_rpm.parents[1] / "make.log").read_text()
+
+
 def test_its_agents_run_where_it_is_unpacked(rpm: Path, clone: Clone) -> None:
     shutil.copy(rpm, clone.root / "tmp/package.rpm")
     clone.run("sh", "-c", "rpm2cpio /tmp/package.rpm | cpio --quiet -idm -D /")

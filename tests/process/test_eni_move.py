@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -331,6 +332,19 @@ def test_a_node_that_may_not_attach_is_refused_before_the_holder_loses_it(resour
     statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
     resource.ec2.allow(resource.single_node.instance_id, {"Version": "2012-10-17", "Statement": [statement]})
     refused(resource, "ec2:AttachNetworkInterface", status=4)
+
+
+def test_validation_at_level_10_warns_of_networkmanager(resource: Resource) -> None:
+    systemd = Path("/run/systemd/system")
+    (systemd / "multi-user.target.wants").mkdir(parents=True)
+    (systemd / "multi-user.target.wants/NetworkManager.service").touch()
+    try:
+        result = resource("validate-all", level=10)
+        assert result.status == 0
+        assert "NetworkManager configures the ENI's link too" in result.stderr and "ocf-aws check" in result.stderr
+    finally:
+        shutil.rmtree(systemd)
+    assert "NetworkManager" not in resource("validate-all", level=10).stderr
 
 
 def test_validation_at_level_10_passes_where_a_start_would(resource: Resource) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +24,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Installation:
-    """One that a test may damage."""
-    return Installation(tmp_path / "installed")
+def own(shared: Installation, tmp_path: Path) -> Iterator[Installation]:
+    """One whose library a test may damage; it is as before when the test ends."""
+    kept = shutil.copytree(shared.library, tmp_path / "kept")
+    yield shared
+    shutil.rmtree(shared.library)
+    shutil.copytree(kept, shared.library)
 
 
 class Resource:

@@ -626,6 +626,24 @@ def test_validation_at_level_0_asks_nobody(resource: Resource) -> None:
     assert not resource.single_node.ec2.calls
 
 
+def test_validation_at_level_10_warns_of_a_tool_that_removes_the_address(resource: Resource, tmp_path: Path) -> None:
+    file = tmp_path / "10-ens5.network"
+    file.write_text("[Network]\nDHCP=yes\n")
+    # /sys shows the machine's links, not the sandbox's.
+    index = subprocess.check_output(["ip", "-oneline", "link", "show", "ens5"], text=True).partition(":")[0]
+    state = Path("/run/systemd/netif/links", index)
+    state.parent.mkdir(parents=True, exist_ok=True)
+    state.write_text(f"ADMIN_STATE=configured\nNETWORK_FILE={file}\n")
+    try:
+        result = resource("validate-all", level=10)
+        assert result.status == 0
+        assert "a restart of systemd-networkd removes the address" in result.stderr and "ocf-aws check" in result.stderr
+        file.write_text("[Network]\nDHCP=yes\nKeepConfiguration=yes\n")
+        assert "networkd" not in resource("validate-all", level=10).stderr
+    finally:
+        state.unlink()
+
+
 def test_validation_at_level_10_changes_nothing(resource: Resource) -> None:
     holders = resource.holders()
     assert resource("validate-all", level=10).status == 0

@@ -20,7 +20,7 @@ def main() -> int:
     long.add_argument("--seed", type=int, help="of an earlier soak, for the same events (default: a random one)")
     long.add_argument("--report", default="build/soak", help="directory for the report (default: %(default)s)")
     up = commands.add_parser("up", help="bring a lab up, and open a shell on a host of it")
-    up.add_argument("host", nargs="?", default="node1", help="node1, node2 or client (default: %(default)s)")
+    up.add_argument("host", nargs="?", default="node1", help="node1, node2, client or office (default: %(default)s)")
     zones = "1: both nodes in one zone, where an ENI can move too; 2: one node in each zone"
     up.add_argument("--zones", help=zones)
     commands.add_parser("down", help="remove what `up` left up")

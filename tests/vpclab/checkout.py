@@ -15,14 +15,14 @@ CHECKOUT = Path(__file__).parents[2]
 def build(directory: Path, version: str, *targets: str) -> Path:
     """Build targets of the Makefile, as that version; returns the directory of what came of it.
 
-    Whoever asks for the same directory at the same time waits, and gets what the first one built.
+    What `make` said is in `make.log` beside that directory. Whoever asks for the same directory at the same time waits, and gets what the first one built.
     """
     directory.mkdir(exist_ok=True)
     with open(f"{directory}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (directory / "dist").exists():
             _copy(directory, version)
-            run("make", *targets, cwd=directory)
+            (directory / "make.log").write_text(run("make", *targets, cwd=directory))
     return directory / "dist"
 
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from vpclab import sandbox
 from vpclab.authority import Authority
 from vpclab.checkout import CHECKOUT
-from vpclab.client import probe
+from vpclab.client import responder
 from vpclab.client.watch import Watch
 from vpclab.command import run
 from vpclab.ec2 import Ec2
@@ -27,18 +27,20 @@ from vpclab.ec2.imds import Imds
 from vpclab.hosts.cluster import Cluster
 from vpclab.hosts.instance import Instance
 from vpclab.network.network import AWS_ADDRESS, AWS_NETNS, IMDS_ADDRESS, Network
+from vpclab.network.on_premises import OnPremises
 from vpclab.network.router import NETNS
+from vpclab.office import BuiltOffice
 from vpclab.plan import DEFAULT, Plan, build_vpc, run_hosts
 
 _CA_BUNDLE = "/etc/ssl/certs/vpclab.pem"
 
-_PROBE = "/usr/local/lib/vpclab/probe.py"
-"""The program that probes and responds, on each instance."""
+LIBRARY = "/usr/local/lib/vpclab"
+"""On each instance the program that responds; on those outside of the cluster the packages ocf_aws and vpclab as well."""
 
 _BOOT_SECONDS = 8.0
 """From power-on to the services. Without it, a fenced node would be back before its peer has taken over."""
 
-_RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {_PROBE} respond\n"
+_RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {LIBRARY}/responder.py\n"
 
 
 class Lab:
@@ -57,6 +59,9 @@ class Lab:
     route_tables: Mapping[str, str]
     """Ids by the names in the plan."""
 
+    built_office: BuiltOffice | None
+    """The ids of the way to the office, if the plan has one."""
+
     ready_seconds: float
 
     def __init__(self, plan: Plan = DEFAULT, package: Path | None = None) -> None:
@@ -64,7 +69,7 @@ class Lab:
         self.plan = plan
         self._package = package
         self.instances: dict[str, Instance] = {}
-        """All hosts of the plan by name; `nodes` and `client` are among them."""
+        """All hosts of the plan by name; `nodes`, `client` and the office's host are among them."""
 
         self._syncing = Lock()
         self._open = ExitStack()
@@ -99,9 +104,13 @@ class Lab:
         """The name of the node that is not this one."""
         return next(name for name in self.nodes if name != node)
 
-    def watch(self, *addresses: str) -> Watch:
-        """A client, on the instance `client`, that watches who answers at the addresses; a context manager."""
-        return Watch(self.client.popen, addresses, script=_PROBE)
+    def watch(self, *addresses: str, host: str | None = None) -> Watch:
+        """A client, on that host or on the instance `client`, that watches who answers at the addresses.
+
+        A context manager.
+        """
+        watching = self.instances[host] if host else self.client
+        return Watch(watching.popen, addresses, library=LIBRARY)
 
     def primary_eni(self, name: str) -> str:
         """Id of the primary ENI of a host."""
@@ -155,7 +164,7 @@ class Lab:
         self.ec2 = Ec2(region=self.plan.region)
         stack.callback(self.ec2.close)
         vpc = build_vpc(self.ec2, self.plan)
-        self.subnets, self.route_tables = vpc.subnets, vpc.route_tables
+        self.subnets, self.route_tables, self.built_office = vpc.subnets, vpc.route_tables, vpc.office
         ids = run_hosts(self.ec2, self.plan, vpc)
         authority = Authority(self.plan.region)
         for name, instance_id in ids.items():
@@ -168,6 +177,13 @@ class Lab:
             self._turn_off_source_dest_check(node)
         self._install_agents()
         self._sync_network()
+        if self.plan.office and vpc.office:
+            plan, vpn = self.plan.office, vpc.office.vpn_attachment_id
+            on_premises = OnPremises(self.network, vpn, plan.cidr, plan.address)
+            self.instances[plan.name] = office = Instance(plan.name, plan.name, on_premises)
+            stack.callback(on_premises.close)
+            stack.callback(self._close_instances)
+            self._write_settings(office, authority)
         self.ec2.on_change = self._sync_network
         self.ec2.power = _Power(self.instances)
         self.ec2.listen(sandbox.listen(AWS_NETNS, AWS_ADDRESS, 443), authority.context())
@@ -192,11 +208,16 @@ class Lab:
         """Write the names of the other hosts and of AWS, and the lab's CA, to an instance."""
         hosts = ["127.0.0.1 localhost", "::1 localhost"]
         hosts += [f"{host.address} {host.name}" for host in self.plan.hosts]
+        if self.plan.office:
+            hosts.append(f"{self.plan.office.address} {self.plan.office.name}")
         hosts += [f"{AWS_ADDRESS} {name}" for name in authority.names]
         instance.write("etc/hosts", "\n".join(hosts) + "\n")
         instance.write(_CA_BUNDLE, authority.pem)
         instance.write("etc/environment", f"AWS_CA_BUNDLE={_CA_BUNDLE}\n")
-        instance.write(_PROBE, Path(probe.__file__).read_text())
+        instance.write(f"{LIBRARY}/responder.py", Path(responder.__file__).read_text())
+        if all(node.name != instance.name for node in self.plan.nodes):
+            for package in (CHECKOUT / "lib/ocf_aws", CHECKOUT / "tests/vpclab"):
+                shutil.copytree(package, f"{instance.root}{LIBRARY}/{package.name}")
 
     def _turn_off_source_dest_check(self, node: Instance) -> None:
         """Prepare a node for an overlay IP, as the vendors' guides tell an administrator to."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from vpclab.office import BuiltOffice, OfficePlan, build_office
+
 if TYPE_CHECKING:
     from vpclab.ec2 import Ec2
 
@@ -36,13 +38,17 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """One region, one VPC, its subnets and hosts. quorum_host: the host that runs a quorum device for the cluster."""
+    """One region, one VPC, its subnets and hosts, and maybe a network on premises.
+
+    quorum_host: the host that runs a quorum device for the cluster.
+    """
 
     region: str
     cidr: str
     ipv6_cidr: str
     subnets: tuple[SubnetPlan, ...]
     hosts: tuple[HostPlan, ...]
+    office: OfficePlan | None = None
     quorum_host: str | None = None
 
     @property
@@ -66,6 +72,7 @@ class BuiltVpc:
     security_group_id: str
     subnets: dict[str, str]
     route_tables: dict[str, str]
+    office: BuiltOffice | None = None
 
 
 DEFAULT = Plan(
@@ -93,6 +100,15 @@ ONE_ZONE = replace(
     ),
 )
 """Both nodes in one availability zone, where an ENI can move between them."""
+
+OFFICE = OfficePlan(
+    name="office",
+    cidr="10.20.0.0/24",
+    address="10.20.0.100",
+    overlay_cidr="192.168.10.0/24",
+    attached_subnets=("a", "b"),
+)
+"""What a plan can have beside its VPC: `replace(DEFAULT, office=OFFICE)`."""
 
 _THIRD_ZONE = SubnetPlan("c", "eu-central-1c", "10.0.3.0/24", "2001:db8:100:3::/64")
 
@@ -130,7 +146,11 @@ def build_vpc(ec2: Ec2, plan: Plan = DEFAULT) -> BuiltVpc:
         )["RouteTable"]["RouteTableId"]
         operator.associate_route_table(RouteTableId=route_tables[subnet.name], SubnetId=subnets[subnet.name])
     groups = operator.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["SecurityGroups"]
-    return BuiltVpc(vpc_id, groups[0]["GroupId"], subnets, route_tables)
+    office = None
+    if plan.office:
+        attached = [subnets[name] for name in plan.office.attached_subnets]
+        office = build_office(operator, plan.office, vpc_id, attached, list(route_tables.values()))
+    return BuiltVpc(vpc_id, groups[0]["GroupId"], subnets, route_tables, office)
 
 
 def run_hosts(ec2: Ec2, plan: Plan, vpc: BuiltVpc) -> dict[str, str]:

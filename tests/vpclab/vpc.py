@@ -44,6 +44,8 @@ class RouteTable:
     id: str
     subnet_ids: tuple[str, ...]
     routes: tuple[Route, ...]
+    to_transit_gateway: tuple[str, ...] = ()
+    """The destinations that it sends to the transit gateway."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,19 @@ class Subnet:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """What the transit gateway is attached to: the VPC, or a VPN connection."""
+
+    id: str
+    subnet_ids: tuple[str, ...] = ()
+    """Where the VPC's attachment has an interface, one subnet in a zone; none for a VPN."""
+
+    routes: tuple[tuple[str, str | None], ...] = ()
+    """(destination, id of an attachment or None for a blackhole), of the transit gateway route table that decides on
+    what comes in by this attachment."""
+
+
+@dataclass(frozen=True)
 class Vpc:
     """All of a VPC that decides where a packet goes."""
 
@@ -64,3 +79,5 @@ class Vpc:
     subnets: tuple[Subnet, ...]
     enis: tuple[Eni, ...]
     route_tables: tuple[RouteTable, ...]
+    attachments: tuple[Attachment, ...] = ()
+    """Those of the transit gateway; none without one."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from vpclab import sandbox
+from vpclab.checkout import CHECKOUT
 
 SANDBOXED = [sys.executable, sandbox.__file__, sys.executable, "-m", "vpclab"]
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(sandbox.__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", f"{CHECKOUT}/lib:{CHECKOUT}/tests")
 
 
 def processes() -> set[str]:

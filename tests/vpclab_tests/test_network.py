@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +14,7 @@ from vpclab import sandbox
 from vpclab.network import iproute
 from vpclab.network.network import IMDS_ADDRESS, Network
 from vpclab.vpc import Eni, Route, RouteTable, Subnet, Vpc
+from vpclab_tests.answers import SILENCE, answer_at, inside, says_its_name
 
 pytestmark = pytest.mark.skipif(
     not sandbox.inside(),
@@ -23,10 +22,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 OVERLAY = {4: "192.168.7.7", 6: "fd00:7::7"}
-PORT = 7
-SILENCE = 0.3
-"""Seconds without an answer that prove that there is none: an answer takes 0.001 s."""
-
 HOSTS = ("node1", "node2", "client")
 
 SUBNETS = (
@@ -93,7 +88,7 @@ def overlay(eni: Eni) -> tuple[Route, ...]:
 
 @pytest.fixture
 def network() -> Iterator[Network]:
-    """The VPC without any overlay route; every host says its name at PORT."""
+    """The VPC without any overlay route; every host says its name."""
     with ExitStack() as stack:
         network = Network()
         stack.callback(network.close)
@@ -105,36 +100,6 @@ def network() -> Iterator[Network]:
             for address in ("0.0.0.0", "::"):
                 stack.enter_context(says_its_name(host, address))
         yield network
-
-
-@contextmanager
-def says_its_name(host: str, address: str) -> Iterator[None]:
-    """A TCP server that tells everyone who connects the name of its host."""
-    listening = sandbox.listen(host, address, PORT)
-
-    def serve() -> None:
-        while True:
-            connection, client = listening.accept()
-            with connection:
-                if client[0] in ("127.0.0.1", "::1"):
-                    return
-                connection.sendall(host.encode())
-
-    server = threading.Thread(target=serve)
-    server.start()
-    try:
-        yield
-    finally:
-        # accept() sees a connection, not that another thread closed its socket.
-        assert answer_at("127.0.0.1" if "." in address else "::1", host) is None
-        server.join()
-        listening.close()
-
-
-def answer_at(address: str, host: str = "client") -> str | None:
-    """The name of who answers a host at an address, or None."""
-    said = inside(host, "timeout", str(SILENCE), "bash", "-c", f"cat </dev/tcp/{address}/{PORT}")
-    return said.stdout or None
 
 
 def pings(address: str, host: str = "client", *options: str) -> bool:
@@ -152,11 +117,6 @@ def reaches(network: Network, eni: Eni, address: str, *ping: str) -> bool:
     with network.capture(eni.id) as packets:
         pings(address, host, *options)
     return any(f" > {address}: " in line for line in packets)
-
-
-def inside(host: str, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a host's namespace."""
-    return subprocess.run(["ip", "netns", "exec", host, *command], capture_output=True, text=True)
 
 
 def links(host: str) -> dict[str, Any]:

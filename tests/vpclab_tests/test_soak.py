@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vpclab.client.record import Record, Stretch
+from ocf_aws.cli.outages.record import Record, Stretch
 from vpclab.hosts.cluster import Failure
 from vpclab.soak import report
 from vpclab.soak.result import CLIENT_STALL, UNEXPLAINED, Event, FailedAction, Result
@@ -42,8 +42,8 @@ def test_an_outage_during_an_event_that_may_interrupt_the_address_comes_from_it(
     result = result_of((10.0, 12.5))
     assert [cause for _, cause in result.outages] == ["move"]
     assert result.keeps_promises
-    assert result.availability(OVERLAY_IP.address) == pytest.approx(0.975)
-    assert result.availability(ENI.address) == 1
+    assert result.record.availability(OVERLAY_IP.address) == pytest.approx(0.975)
+    assert result.record.availability(ENI.address) == 1
 
 
 def test_an_outage_before_or_after_every_event_has_no_cause() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ocf_aws import __version__
 
@@ -11,9 +13,9 @@ DESCRIPTION = "Checks, shows, measures and migrates the resources of the OCF age
 
 EXIT_STATUS = {
     0: "All is right.",
-    1: "Something was found: a check failed or warns, views disagree, a step failed.",
+    1: "Something was found: a check failed or warns, views disagree, a step failed, there was an outage.",
     2: "The command line is wrong.",
-    3: "It could not be found out: EC2, IMDS or the cluster did not answer.",
+    3: "It could not be found out: EC2, IMDS, the cluster or the watched address did not answer.",
 }
 
 TARGET = "RESOURCE is the name of a resource in this cluster. Before there is one, name the agent and its parameters."
@@ -69,6 +71,20 @@ SUBCOMMANDS = (
         " cluster and VPC filled in. What is not known here stands as a word between two @, and the exit status is 3; --set"
         " gives it. Without NAME it lists the examples.",
         "ocf-aws example postgresql --with pcs --set OVERLAY_IP=172.16.52.1",
+    ),
+    Subcommand(
+        "watch",
+        "measure for how long nobody answers at an address",
+        "Asks an address a hundred times a second, and prints each outage when it begins and when it ends; Ctrl-C ends it with a"
+        " summary. Runs on any host, with Python alone. Without a port it asks by ICMP, else by opening a TCP connection, which"
+        " it resets at once; --interval spares a service that minds. Who answers it tells by the first line that the service"
+        " sends, else by the MAC where the address is on link. A service that greets its first connections has to greet all:"
+        " without a greeting it counts as silent."
+        "\n\n"
+        "A probe counts at the time at which it was sent, and is lost after 0.5 s. Less than two lost probes, or less than 0.05 s,"
+        " are no outage. The exit status is 1 after an outage, and 3 if there was no answer at all. With RESOURCE, on a node of"
+        " the cluster, it asks the addresses of that resource, and prints what Pacemaker, the kernel and EC2 say meanwhile.",
+        "ocf-aws watch 172.16.52.1:5432 --picture failover.svg",
     ),
 )
 
@@ -148,4 +164,52 @@ def _example(one: argparse.ArgumentParser) -> None:
     )
 
 
-_OPTIONS = {"check": _check, "status": _status, "policy": _policy, "migrate": _migrate, "example": _example}
+def _watch(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "words",
+        nargs="+",
+        metavar="ADDRESS[:PORT]",
+        help="IPv4 or IPv6 address, [IPV6]:PORT with a port; or the name of a resource",
+    )
+    one.add_argument("--port", type=_port, metavar="PORT", help="TCP port of all that have none")
+    one.add_argument("--seconds", type=_seconds(0.1, 10**9), metavar="N", help="end after N seconds")
+    one.add_argument(
+        "--interval",
+        type=_seconds(0.002, 60.0),
+        default=0.01,
+        metavar="N",
+        help="seconds between two probes of an address (default: 0.01)",
+    )
+    one.add_argument("--picture", type=Path, metavar="FILE.svg", help="write a picture of what was seen")
+
+
+def _port(text: str) -> int:
+    from ocf_aws.cli.outages.destination import parse_port
+
+    try:
+        return parse_port(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _seconds(least: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds") from None
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not within {least:g} and {most:g} seconds")
+        return number
+
+    return parse
+
+
+_OPTIONS = {
+    "check": _check,
+    "status": _status,
+    "policy": _policy,
+    "migrate": _migrate,
+    "example": _example,
+    "watch": _watch,
+}

@@ -9,7 +9,18 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ocf_aws.cli.agent_files import OVERLAY_IP
-from ocf_aws.cli.checks import access, cluster, eni, network, operating_system, peers, rights
+from ocf_aws.cli.checks import (
+    access,
+    address,
+    cluster,
+    eni,
+    node,
+    operating_system,
+    packet_filters,
+    peers,
+    rights,
+    routes,
+)
 from ocf_aws.cli.definition import Definition, find_definitions
 from ocf_aws.cli.environment import become_pacemaker
 from ocf_aws.cli.facts import Facts
@@ -24,8 +35,9 @@ _INDENT = " " * 9
 
 def checks_for(definition: Definition) -> list[Check]:
     """All checks of a resource, in the order in which they are told."""
-    own = network.CHECKS if definition.agent == OVERLAY_IP else eni.CHECKS
-    areas = (access.CHECKS, rights.CHECKS, own, peers.CHECKS, operating_system.CHECKS, cluster.CHECKS)
+    overlay_ip = (address.CHECKS, routes.CHECKS, packet_filters.CHECKS)
+    own = overlay_ip if definition.agent == OVERLAY_IP else (eni.CHECKS,)
+    areas = (node.CHECKS, access.CHECKS, rights.CHECKS, *own, peers.CHECKS, operating_system.CHECKS, cluster.CHECKS)
     return [check for area in areas for check in area]
 
 
@@ -34,7 +46,7 @@ def examine(facts: Facts) -> list[Finding]:
     chosen = checks_for(facts.definition)
     if not facts.is_defined:
         # Nothing can be said of an address or an ENI that is not named.
-        chosen = [check for check in chosen if check in list(access.CHECKS)]
+        chosen = [check for check in chosen if check in [*node.CHECKS, *access.CHECKS]]
     return [finding for check in chosen for finding in check.findings(facts, facts.definition.name)]
 
 

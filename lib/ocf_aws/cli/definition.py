@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from ocf_aws.cli import cib as cluster
 from ocf_aws.cli.agent_files import AGENTS, declaration, load_agent
 from ocf_aws.cli.cib import Cib, Primitive
+from ocf_aws.cli.cib_xml import query_cib
 from ocf_aws.ocf.agent import PREFIX, ParameterValues
 from ocf_aws.ocf.errors import Failure
 from ocf_aws.ocf.log import Log
@@ -71,7 +71,7 @@ def find_definitions(words: Sequence[str]) -> list[Definition]:
     if words and "=" in words[0]:
         raise UsageError(f"name the agent before {words[0]}: {' or '.join(AGENTS)}")
     try:
-        cib = cluster.query_cib()
+        cib = query_cib()
     except Failure as error:
         raise NothingKnown(
             f"{error}; without a cluster: ocf-aws COMMAND {AGENTS[0]} ip=... routing_table=..."
@@ -87,7 +87,7 @@ def find_definitions(words: Sequence[str]) -> list[Definition]:
 def find_cib() -> Cib | None:
     """The live configuration, None where no cluster runs on this node."""
     try:
-        return cluster.query_cib()
+        return query_cib()
     except Failure:
         return None
 

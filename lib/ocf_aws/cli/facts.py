@@ -19,9 +19,9 @@ from ocf_aws.aws.errors import Unanswered
 from ocf_aws.aws.imds import Imds, open_imds
 from ocf_aws.aws.route_tables import RouteUpdate, describe_routes
 from ocf_aws.cli.agent_files import ENI_MOVE, OVERLAY_IP
-from ocf_aws.cli.cib import ClusterStatus, query_status
+from ocf_aws.cli.cluster_status import ClusterStatus, query_status
 from ocf_aws.cli.definition import Definition, load
-from ocf_aws.cli.policy import Place
+from ocf_aws.cli.policy_statements import Place
 from ocf_aws.ip import IpAddress
 from ocf_aws.kernel.address import list_addresses
 from ocf_aws.kernel.link import find_link_by_mac, list_links

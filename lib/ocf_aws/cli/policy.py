@@ -6,186 +6,32 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from ocf_aws.cli.definition import Definition, find_definitions
 from ocf_aws.cli.environment import become_pacemaker
+from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.output import OK, UNKNOWN, Output, Progress
-
-if TYPE_CHECKING:
-    from ocf_aws.cli.facts import Facts
-
-CHECK_ACTIONS = (
-    "ec2:DescribeInstanceTypes",
-    "ec2:DescribeInstances",
-    "ec2:DescribeNetworkAcls",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeRouteTables",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcs",
+from ocf_aws.cli.policy_formats import FORMATS, Part
+from ocf_aws.cli.policy_statements import (
+    check_statements,
+    document,
+    eni_move_statements,
+    fencing_statements,
+    overlay_ip_statements,
+    owner_statements,
+    owner_trust,
 )
-"""What `ocf-aws check` and `status` read beyond what the agents need."""
-
-Statement = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Place:
-    """The ids that a policy names.
-
-    nodes, enis: instances of the cluster and their primary ENIs. tables, tags: route tables by id and by tag.
-    eni: the ENI that moves. owner_role: ARN of the role that opens another account's tables, None without one.
-    """
-
-    partition: str
-    region: str
-    account: str
-    role: str
-    nodes: tuple[str, ...] = ()
-    enis: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    tags: tuple[tuple[str, str], ...] = ()
-    eni: str = ""
-    owner_role: str | None = None
-
-    def arn(self, kind: str, id: str, account: str | None = None) -> str:
-        """The ARN of something in EC2."""
-        return f"arn:{self.partition}:ec2:{self.region}:{account or self.account}:{kind}/{id}"
-
-    @property
-    def owner_account(self) -> str:
-        """The account that owns the route tables."""
-        return self.owner_role.split(":")[4] if self.owner_role else self.account
-
-
-def document(statements: Iterable[Statement]) -> dict[str, Any]:
-    """A policy document."""
-    return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-def overlay_ip_statements(place: Place, p: Any) -> list[Statement]:
-    """What the nodes need for an overlay IP. p: the resource's ParameterValues."""
-    has_own_tables = place.owner_role is None
-    sees_check = p.source_dest_check != "ignore"
-    seen = [
-        ["EntriesAnd", "SourceDestCheck"][number]
-        for number, is_seen in enumerate((has_own_tables, sees_check))
-        if is_seen
-    ]
-    actions = ["ec2:DescribeNetworkInterfaces"] * sees_check + ["ec2:DescribeRouteTables"] * has_own_tables
-    found: list[Statement] = []
-    if actions:
-        found.append(_allow(f"See{''.join(seen)}".removesuffix("And"), actions, ["*"]))
-    if has_own_tables:
-        found += _write_statements(place, p)
-    else:
-        found.append(_allow("ReachRouteTablesOfOwner", ["sts:AssumeRole"], [str(place.owner_role)]))
-    if p.source_dest_check == "disable":
-        enis = [place.arn("network-interface", eni) for eni in place.enis or ("*",)]
-        found.append(_allow("TurnOffSourceDestCheck", ["ec2:ModifyNetworkInterfaceAttribute"], enis, "SourceDestCheck"))
-    return found
-
-
-def owner_statements(place: Place, p: Any) -> list[Statement]:
-    """What the role of the route tables' owner needs, in its account."""
-    return [_allow("SeeEntries", ["ec2:DescribeRouteTables"], ["*"]), *_write_statements(place, p)]
-
-
-def owner_trust(place: Place) -> dict[str, Any]:
-    """The trust policy of that role: the nodes may assume it."""
-    nodes = f"arn:{place.partition}:iam::{place.account}:role/{place.role}"
-    statement = {
-        "Sid": "NodesAssumeThisRole",
-        "Effect": "Allow",
-        "Principal": {"AWS": nodes},
-        "Action": "sts:AssumeRole",
-    }
-    return document([statement])
-
-
-def _write_statements(place: Place, p: Any) -> list[Statement]:
-    verbs = ["Move"] + ["Create"] * p.create_route + ["Delete"] * p.delete_route_on_stop
-    actions = ["ec2:CreateRoute"] * p.create_route + ["ec2:DeleteRoute"] * p.delete_route_on_stop + ["ec2:ReplaceRoute"]
-    told = " And ".join([" ".join(verbs[:-1]), verbs[-1]]) if len(verbs) > 1 else verbs[0]
-    name = f"{told.replace(' ', '')}Entries"
-    found: list[Statement] = []
-    if place.tables:
-        tables = [place.arn("route-table", table, place.owner_account) for table in place.tables]
-        found.append(_allow(name, actions, tables))
-    for number, (key, value) in enumerate(place.tags, 1):
-        by_tag = _allow(f"{name}ByTag{number}", actions, [place.arn("route-table", "*", place.owner_account)])
-        found.append({**by_tag, "Condition": {"StringEquals": {f"aws:ResourceTag/{key}": value}}})
-    return found
-
-
-def eni_move_statements(place: Place, *, is_minimal: bool = False) -> list[Statement]:
-    """What the nodes need to move an ENI. is_minimal: without what only makes a move safer or faster."""
-    optional = ["ec2:DescribeInstanceTypes", "ec2:DescribeInstances"] * (not is_minimal)
-    seen = [*optional, "ec2:DescribeNetworkInterfaces"] + ["ec2:DescribeSubnets"] * (not is_minimal)
-    eni = place.arn("network-interface", place.eni)
-    moved = [place.arn("instance", node) for node in place.nodes or ("*",)] + [eni]
-    found = [
-        _allow("SeeEni" if is_minimal else "SeeEniAndItsHolder", seen, ["*"]),
-        _allow("MoveEni", ["ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface"], moved),
-    ]
-    if not is_minimal:
-        found.append(_allow("KeepEniWhenItsHolderEnds", ["ec2:ModifyNetworkInterfaceAttribute"], [eni], "Attachment"))
-    return found
-
-
-def fencing_statements(place: Place) -> list[Statement]:
-    """What the nodes need for the fencing agent fence_aws."""
-    nodes = [place.arn("instance", node) for node in place.nodes or ("*",)]
-    return [
-        _allow("SeeNodes", ["ec2:DescribeInstances"], ["*"]),
-        _allow("PowerNodes", ["ec2:StartInstances", "ec2:StopInstances"], nodes),
-    ]
-
-
-def check_statements() -> list[Statement]:
-    """What `ocf-aws check` and `status` read."""
-    return [_allow("SeeWhatCheckAndStatusTell", list(CHECK_ACTIONS), ["*"])]
-
-
-def _allow(sid: str, actions: list[str], resources: list[str], attribute: str | None = None) -> Statement:
-    """A statement. attribute: the only one that a Modify... call may change."""
-    statement: Statement = {
-        "Sid": sid,
-        "Effect": "Allow",
-        "Action": actions[0] if len(actions) == 1 else actions,
-        "Resource": resources[0] if len(resources) == 1 else resources,
-    }
-    if attribute:
-        statement["Condition"] = {"StringEquals": {"ec2:Attribute": attribute}}
-    return statement
-
-
-# --- the subcommand ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Part:
-    """A document: what it is for, and the role that it belongs to."""
-
-    name: str
-    document: Mapping[str, Any]
-    role: str
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Print the policy of what the command line names. Raises UsageError, NothingKnown, Failure."""
-    from ocf_aws.cli.facts import Facts
-
     become_pacemaker(os.environ)
     parts: list[Part] = []
     for definition in find_definitions(arguments.words):
         with Progress(output, f"asking EC2 about {definition.name}"):
             facts = Facts(definition).gather(has_trials=False)
         parts += _parts(definition, facts, arguments)
-    form = _FORMATS[arguments.format]
+    form = FORMATS[arguments.format]
     if output.is_json:
         output.results({"name": part.name, "role": part.role, "document": part.document} for part in parts)
     for part in parts:
@@ -220,73 +66,3 @@ def _parts(definition: Definition, facts: Facts, arguments: argparse.Namespace) 
         parts.append(Part(f"{definition.name}-owner", document(owner_statements(place, p)), owner))
         parts.append(Part(f"{definition.name}-owner-trust", owner_trust(place), owner))
     return parts
-
-
-def as_json(part: Part) -> str:
-    """The document itself, as the console and the AWS CLI take it."""
-    return json.dumps(part.document, indent=4)
-
-
-def as_terraform(part: Part) -> str:
-    """The document as Terraform's data source, and the role's policy where it is one."""
-    name = _plain(part.name, "_")
-    lines = [f'data "aws_iam_policy_document" "{name}" {{']
-    for statement in part.document["Statement"]:
-        lines += ["  statement {", f'    sid     = "{statement["Sid"]}"', f'    effect  = "{statement["Effect"]}"']
-        lines.append(f"    actions = {_list(statement['Action'])}")
-        if "Principal" in statement:
-            lines += [
-                "    principals {",
-                '      type        = "AWS"',
-                f"      identifiers = {_list(statement['Principal']['AWS'])}",
-                "    }",
-            ]
-        else:
-            lines.append(f"    resources = {_list(statement['Resource'])}")
-        for operator, keys in statement.get("Condition", {}).items():
-            for key, value in keys.items():
-                lines += [
-                    "    condition {",
-                    f'      test     = "{operator}"',
-                    f'      variable = "{key}"',
-                    f"      values   = {_list(value)}",
-                    "    }",
-                ]
-        lines.append("  }")
-    lines.append("}")
-    if not _is_trust(part):
-        lines += [
-            "",
-            f'resource "aws_iam_role_policy" "{name}" {{',
-            f'  name   = "{part.name}"',
-            f'  role   = "{part.role}"',
-        ]
-        lines += [f"  policy = data.aws_iam_policy_document.{name}.json", "}"]
-    return "\n".join(lines)
-
-
-def as_cloudformation(part: Part) -> str:
-    """The document as a template: a policy of the role, or the role for a trust."""
-    if _is_trust(part):
-        properties: dict[str, Any] = {"RoleName": part.role, "AssumeRolePolicyDocument": part.document}
-        kind = "AWS::IAM::Role"
-    else:
-        properties = {"PolicyName": part.name, "Roles": [part.role], "PolicyDocument": part.document}
-        kind = "AWS::IAM::Policy"
-    resources = {_plain(part.name, "").title() or "Policy": {"Type": kind, "Properties": properties}}
-    return json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}, indent=2)
-
-
-_FORMATS = {"json": as_json, "terraform": as_terraform, "cloudformation": as_cloudformation}
-
-
-def _is_trust(part: Part) -> bool:
-    return any("Principal" in statement for statement in part.document["Statement"])
-
-
-def _list(value: str | list[str]) -> str:
-    return json.dumps([value] if isinstance(value, str) else value)
-
-
-def _plain(text: str, instead: str) -> str:
-    return "".join(c if c.isascii() and c.isalnum() else instead for c in text)

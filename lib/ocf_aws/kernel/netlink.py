@@ -30,12 +30,13 @@ RTM_GETADDR = 22
 RTM_NEWROUTE = 24
 RTM_DELROUTE = 25
 RTM_GETROUTE = 26
+RTM_GETNEIGH = 30
 RTM_NEWRULE = 32
 RTM_DELRULE = 33
 RTM_GETRULE = 34
 
-# Size of the fixed part of an answer to each request: ifinfomsg, ifaddrmsg, rtmsg, fib_rule_hdr.
-HEADER_SIZES = {RTM_GETLINK: 16, RTM_GETADDR: 8, RTM_GETROUTE: 12, RTM_GETRULE: 12}
+# Size of the fixed part of an answer to each request: ifinfomsg, ifaddrmsg, rtmsg, ndmsg, fib_rule_hdr.
+HEADER_SIZES = {RTM_GETLINK: 16, RTM_GETADDR: 8, RTM_GETROUTE: 12, RTM_GETNEIGH: 12, RTM_GETRULE: 12}
 
 NLM_F_REPLACE = 0x100
 NLM_F_EXCL = 0x200

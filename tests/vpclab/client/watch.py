@@ -1,4 +1,4 @@
-"""A client on an instance: runs `probe.py watch` there and keeps what it sees."""
+"""A client on an instance: runs `probe.py` there and keeps what it sees."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
-from vpclab.client import probe
-from vpclab.client.record import MINIMUM, Outage, Record, Stretch
+from ocf_aws.cli.outages.record import MINIMUM, Outage, Record, Recorder, Stretch
+from ocf_aws.cli.outages.target import INTERVAL
+from vpclab.checkout import CHECKOUT
 
 
 class ClientEnded(Exception):
@@ -24,7 +24,7 @@ class Watch:
         run: starts a command on the instance and returns its process, as the `popen` of
             an instance does: called with the words of the command, stdin and stdout.
         addresses: IPv4 and IPv6 addresses to probe.
-        script: path of probe.py on the instance.
+        library: where the instance has the packages ocf_aws and vpclab, as a PYTHONPATH.
         interval: seconds between two probes of an address.
     """
 
@@ -32,15 +32,15 @@ class Watch:
         self,
         run: Callable[..., subprocess.Popen[Any]],
         addresses: Iterable[str],
-        script: str | Path = probe.__file__,
-        interval: float = probe.INTERVAL,
+        library: str = f"{CHECKOUT}/lib:{CHECKOUT}/tests",
+        interval: float = INTERVAL,
     ) -> None:
         self.addresses = tuple(addresses)
         self._run = run
-        words = ["/usr/bin/python3", "-I", str(script), "--interval", str(interval)]
-        self._command = (*words, "watch", *self.addresses)
-        self._stretches: dict[str, list[Stretch]] = {a: [] for a in self.addresses}
-        self._stalls: list[tuple[float, float]] = []
+        program = ("env", f"PYTHONPATH={library}", "/usr/bin/python3", "-s", "-m", "vpclab.client.probe")
+        self._command = (*program, "--interval", str(interval), *self.addresses)
+        self._recorder = Recorder(self.addresses)
+        self._stretches = self._recorder.stretches
         self._changed = threading.Condition()
         self._ended = False
 
@@ -80,8 +80,7 @@ class Watch:
     def record(self) -> Record:
         """What the client has seen so far (at most some 100 ms old)."""
         with self._changed:
-            stretches = {a: tuple(of) for a, of in self._stretches.items()}
-            return Record(stretches, tuple(self._stalls))
+            return self._recorder.record
 
     @property
     def answers(self) -> list[Stretch]:
@@ -142,12 +141,6 @@ class Watch:
 
     def _take(self, line: dict[str, Any]) -> None:
         if "stalled" in line:
-            self._stalls.append((line["end"], line["stalled"]))
-            return
-        line["errors"] = tuple(line["errors"])
-        stretch = Stretch(**line)
-        known = self._stretches[stretch.address]
-        # A report of the same stretch, longer by now, replaces the one before.
-        if known and (known[-1].host, known[-1].start) == (stretch.host, stretch.start):
-            known.pop()
-        known.append(stretch)
+            self._recorder.stalled(line["end"], line["stalled"])
+        else:
+            self._recorder.take(Stretch(**{**line, "errors": tuple(line["errors"])}))

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from vpclab import sandbox
@@ -14,7 +15,7 @@ from vpclab.demo import cheat_sheet, fault_client
 from vpclab.demo.faults import FaultCommands
 from vpclab.hosts import instance
 from vpclab.lab import Lab
-from vpclab.plan import DEFAULT, ONE_ZONE
+from vpclab.plan import DEFAULT, OFFICE, ONE_ZONE
 
 _PID = Path("/run/vpclab.pid")
 """Of the lab that is up: the process that waits for the sandbox, the sandbox's first process, the number of zones."""
@@ -30,7 +31,7 @@ def up(host: str, zones: str | None) -> int:
 
     zones: "1", where an ENI can move between the nodes, or "2"; None: those of the lab that is up, else "2".
     """
-    hosts = [each.name for each in DEFAULT.hosts]
+    hosts = [each.name for each in DEFAULT.hosts] + [OFFICE.name]
     if host not in hosts:
         return _fail(f"HOST={host}: choose {', '.join(hosts[:-1])} or {hosts[-1]}")
     if zones not in (None, "1", "2"):
@@ -78,15 +79,17 @@ def down() -> int:
 def serve(zones: int) -> int:
     """Keep a lab up until SIGTERM; prints a line on standard output when it is ready. Returns an exit status."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    with Lab(ONE_ZONE if zones == 1 else DEFAULT) as lab:
+    with Lab(replace(ONE_ZONE if zones == 1 else DEFAULT, office=OFFICE)) as lab:
         print("Setting up fence_aws", flush=True)
         lab.fence()
         eni = None
         if zones == 1:
             lab.ec2.times.attach = lab.ec2.times.detach = cheat_sheet.EC2_SECONDS
             eni = lab.create_eni("a", cheat_sheet.ENI_ADDRESS, "2001:db8:100:1::50")
-        text = cheat_sheet.write(list(lab.route_tables.values()), eni)
-        for host in lab.instances.values():
+        assert lab.built_office
+        text = cheat_sheet.write(list(lab.route_tables.values()), eni, lab.built_office.transit_gateway_route_table_id)
+        lab.instances[OFFICE.name].write("etc/motd", cheat_sheet.write_office(lab.built_office))
+        for host in (lab.instances[planned.name] for planned in lab.plan.hosts):
             host.write("etc/motd", text)
             host.write("usr/local/bin/vpclab", Path(fault_client.__file__).read_text(), mode=0o755)
         faults = FaultCommands(lab)

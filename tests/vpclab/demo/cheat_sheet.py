@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from vpclab.office import BuiltOffice
+
 ENI_ADDRESS = "10.0.1.50"
 
 EC2_SECONDS = 2.0
 """How long EC2 takes to detach an ENI, and to attach it: a usual time."""
 
 _INTRODUCTION = """\
-A VPC with the instances node1 and node2 in {zones}, and a third one, client.
+A VPC with the instances node1 and node2 in {zones}, and a third one, client. A host on premises,
+office, reaches it by a VPN and a transit gateway.
 Pacemaker runs on the nodes and fences with fence_aws. EC2 is emulated, everything else is real.
 """
 
@@ -80,6 +83,9 @@ Look:
     tail -f /var/log/pacemaker/pacemaker.log
     aws ec2 describe-route-tables --query 'RouteTables[].Routes[?DestinationCidrBlock==`192.168.10.10/32`][]'
     make lab HOST=client                # in another terminal; then: ping 192.168.10.10
+    make lab HOST=office                # the same on premises, behind a VPN and a transit gateway
+    aws ec2 search-transit-gateway-routes --filters Name=type,Values=static \\
+        --transit-gateway-route-table-id {transit_gateway_route_table}
 
 Make trouble (`vpclab --help` lists all faults):
     vpclab fault add throttle           # EC2 throttles every call
@@ -93,10 +99,30 @@ Make trouble (`vpclab --help` lists all faults):
 """
 
 
-def write(route_tables: list[str], eni: str | None) -> str:
-    """The text for a lab.
+_OFFICE = """\
+A host on premises. Its packets take a VPN to a transit gateway, whose static route for 192.168.10.0/24 leads to the VPC.
+There the route tables a and b decide, because the transit gateway is attached to their subnets.
 
-    route_tables: ids. eni: id of the ENI that can move, in a lab with one zone; None in one with two.
+    ping 192.168.10.10                  # while the address moves on node1 (`make lab` in another terminal)
+
+On node1, take the static route away, and give it back:
+
+    aws ec2 delete-transit-gateway-route --destination-cidr-block 192.168.10.0/24 \\
+        --transit-gateway-route-table-id {table}
+    aws ec2 create-transit-gateway-route --destination-cidr-block 192.168.10.0/24 \\
+        --transit-gateway-route-table-id {table} --transit-gateway-attachment-id {attachment}
+"""
+
+
+def write_office(office: BuiltOffice) -> str:
+    """The text for the host on premises."""
+    return _OFFICE.format(table=office.transit_gateway_route_table_id, attachment=office.vpc_attachment_id)
+
+
+def write(route_tables: list[str], eni: str | None, transit_gateway_route_table: str) -> str:
+    """The text for a host of the VPC.
+
+    route_tables, transit_gateway_route_table: ids. eni: id of the ENI that can move, in a lab with one zone; None in one with two.
     """
     tables = ",".join(route_tables)
     parts = [
@@ -106,4 +132,4 @@ def write(route_tables: list[str], eni: str | None) -> str:
     ]
     if eni is not None:
         parts.append(_ENI.format(eni=eni, address=ENI_ADDRESS, seconds=EC2_SECONDS))
-    return "\n".join([*parts, _MORE])
+    return "\n".join([*parts, _MORE.format(transit_gateway_route_table=transit_gateway_route_table)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 
-from vpclab.demo.timeline import Event
+from ocf_aws.cli.outages.timeline import Event
 from vpclab.lab import Lab
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ocf_aws.cli.outages import picture
+from ocf_aws.cli.outages.record import Record
+from ocf_aws.cli.outages.timeline import as_text
 from vpclab import sandbox
-from vpclab.client.record import Record
-from vpclab.demo import picture
 from vpclab.demo.console import Console
 from vpclab.demo.scenarios import SCENARIOS, Scenario
-from vpclab.demo.timeline import as_text
 from vpclab.lab import Lab
 
 

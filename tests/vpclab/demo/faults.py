@@ -174,6 +174,7 @@ class FaultCommands:
         return f"Route tables {', '.join(changed)} send {cidr} to {host} now."
 
     def _instance_id(self, host: str) -> str:
-        if host not in self._lab.instances:
-            raise ValueError(f"no host '{host}': choose {', '.join(self._lab.instances)}")
+        hosts = [planned.name for planned in self._lab.plan.hosts]
+        if host not in hosts:
+            raise ValueError(f"no host '{host}': choose {', '.join(hosts)}")
         return self._lab.instances[host].id

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from moto.ec2.models.route_tables import RouteTable as MotoTable
+from moto.ec2.models.transit_gateway_route_tables import TransitGatewayRouteTable
 from moto.ec2.models.vpcs import VPC
 
 from vpclab.ec2.backend import Backend
-from vpclab.vpc import Eni, Route, RouteTable, Subnet, Vpc
+from vpclab.vpc import Attachment, Eni, Route, RouteTable, Subnet, Vpc
 
 
 def take_snapshot(backend: Backend) -> Vpc:
@@ -18,6 +21,7 @@ def take_snapshot(backend: Backend) -> Vpc:
         subnets=tuple(_subnets(backend)),
         enis=tuple(_enis(backend)),
         route_tables=tuple(_route_tables(backend, vpc)),
+        attachments=tuple(_attachments(backend, blocks)),
     )
 
 
@@ -64,6 +68,7 @@ def _route_tables(backend: Backend, vpc: VPC) -> list[RouteTable]:
             table.id,
             tuple(_explicit_subnets(table) + (implicit if table.main_association_id else [])),
             tuple(_routes(table)),
+            tuple(r.destination_cidr_block for r in table.routes if r.transit_gateway and r.destination_cidr_block),
         )
         for table in tables
     ]
@@ -84,3 +89,37 @@ def _routes(table: MotoTable) -> list[Route]:
         for route in table.routes
         if route.network_interface_id and route.state == "active"
     ]
+
+
+def _attachments(backend: Backend, vpc_cidrs: list[str]) -> list[Attachment]:
+    """The transit gateway's attachments that take packets, each with the routes of the table it is associated with."""
+    live = {a.id: a for a in backend.transit_gateway_attachments.values() if a.state == "available"}
+    return [
+        Attachment(
+            attachment.id,
+            tuple(getattr(attachment, "subnet_ids", ())),
+            tuple(
+                route
+                for table in backend.transit_gateways_route_tables.values()
+                if attachment.id in table.route_table_associations
+                for route in _transit_gateway_routes(table, vpc_cidrs).items()
+            ),
+        )
+        for attachment in live.values()
+    ]
+
+
+def _transit_gateway_routes(table: TransitGatewayRouteTable, vpc_cidrs: list[str]) -> dict[str, str | None]:
+    """Its destinations, each with the attachment that gets the packets; a static route wins over a propagated one."""
+    routes: dict[str, str | None] = {
+        cidr: propagation.transitGatewayAttachmentId
+        for propagation in table.route_table_propagation
+        if propagation.resourceType == "vpc"
+        for cidr in vpc_cidrs
+        if ":" not in cidr
+    }
+    for destination, route in table.routes.items():
+        attachment: Any = route.get("transitGatewayAttachments")
+        is_active = route["state"] == "active" and attachment
+        routes[destination] = attachment["transitGatewayAttachmentId"] if is_active else None
+    return routes

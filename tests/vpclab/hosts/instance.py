@@ -9,12 +9,11 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from vpclab import sandbox
 from vpclab.command import CLEAN_ENVIRONMENT
 from vpclab.network import iproute
-from vpclab.network.network import Network
 
 _BOOT = Path(__file__).with_name("boot.sh")
 
@@ -23,10 +22,20 @@ _ANOTHER_MACHINES = ("root/.aws", "etc/environment", "etc/resolv.conf")
 of somebody's account, proxies and name servers that nobody can reach from here."""
 
 
-class Instance:
-    """One instance. Its files survive power-off, except those in /run and /dev/shm."""
+class Sockets(Protocol):
+    """The sockets on the wall that a host is plugged into: the VPC's, or those of a network on premises."""
 
-    def __init__(self, name: str, id: str, network: Network) -> None:
+    def connect(self, id: str, netns: str) -> None:
+        """Plug the links of a host that has power into its network namespace."""
+
+    def disconnect(self, id: str) -> None:
+        """Take the links of a host away."""
+
+
+class Instance:
+    """One instance, or a host on premises. Its files survive power-off, except those in /run and /dev/shm."""
+
+    def __init__(self, name: str, id: str, network: Sockets) -> None:
         self.name = name
         self.id = id
         self._network = network

@@ -14,6 +14,7 @@ from vpclab.network import iproute, packet_filter
 from vpclab.network.capture import capture
 from vpclab.network.router import MTU, NETNS, Router
 from vpclab.network.topology import build_topology, link_name
+from vpclab.network.transit_gateway import TransitGateway, build_forwarding
 from vpclab.vpc import Vpc
 
 AWS_NETNS = "aws"
@@ -34,6 +35,7 @@ class Network:
         self._cut: set[str] = set()
         self._ruleset = ""
         self._router = Router()
+        self._transit_gateway: TransitGateway | None = None
         iproute.add_namespace(AWS_NETNS)
         iproute.ip(
             NETNS,
@@ -59,16 +61,19 @@ class Network:
             self._vpc = vpc
             self._apply()
 
-    def connect(self, instance_id: str, netns: str) -> None:
-        """Give an instance power: plug its ENIs into a namespace, the primary configured."""
+    def connect(self, id: str, netns: str) -> None:
+        """Give an instance power: plug its ENIs into a namespace, the primary configured.
+
+        id: of the instance; or of a VPN's attachment to the transit gateway, whose tunnel gets the link `vpn` there.
+        """
         with self._lock:
-            self._powered[instance_id] = netns
+            self._powered[id] = netns
             self._apply()
 
-    def disconnect(self, instance_id: str) -> None:
-        """Take an instance's power away, and all its links with it."""
+    def disconnect(self, id: str) -> None:
+        """Take the power of an instance or a customer router away, and all its links with it."""
         with self._lock:
-            self._powered.pop(instance_id, None)
+            self._powered.pop(id, None)
             self._apply()
 
     def cut(self, instance_id: str) -> None:
@@ -92,10 +97,16 @@ class Network:
         with self._lock:
             for namespace in (NETNS, AWS_NETNS):
                 iproute.delete_namespace(namespace)
+            if self._transit_gateway:
+                self._transit_gateway.close()
 
     def _apply(self) -> None:
         ruleset = packet_filter.ruleset(self._vpc, self._cut)
         if ruleset != self._ruleset:
             packet_filter.load(NETNS, ruleset)
             self._ruleset = ruleset
+        if self._vpc.attachments and self._transit_gateway is None:
+            self._transit_gateway = TransitGateway()
         self._router.apply(build_topology(self._vpc, self._powered))
+        if self._transit_gateway:
+            self._transit_gateway.apply(build_forwarding(self._vpc, self._powered))

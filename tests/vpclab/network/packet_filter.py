@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Collection, Iterable
 
-from vpclab.network.topology import IPV4, IPV6, family, link_name
+from vpclab.network.topology import IPV4, IPV6, family, link_name, transit_link_name
 from vpclab.vpc import Eni, Vpc
 
 _RULESET = """\
@@ -16,6 +16,8 @@ table inet vpc {{
     set checked {{ type ifname; {checked} }}
     set own4 {{ type ifname . ipv4_addr; flags interval; {own4} }}
     set own6 {{ type ifname . ipv6_addr; flags interval; {own6} }}
+    set transit {{ type ifname; {transit} }}
+    set unattached {{ type ifname; {unattached} }}
     chain forward {{
         type filter hook forward priority filter; policy accept;
         iifname @cut drop
@@ -24,6 +26,7 @@ table inet vpc {{
         oifname @checked oifname . ip daddr != @own4 drop
         iifname @checked iifname . ip6 saddr != @own6 drop
         oifname @checked oifname . ip6 daddr != @own6 drop
+        iifname @unattached oifname @transit drop
     }}
 }}
 """
@@ -31,12 +34,20 @@ table inet vpc {{
 
 
 def ruleset(vpc: Vpc, cut: Collection[str]) -> str:
-    """The source/destination check of each ENI that has it, and the instances cut off."""
+    """The source/destination check of each ENI that has it, the instances cut off, the zones without an attachment.
+
+    From a zone where the transit gateway is attached to no subnet nothing gets to it ("Amazon VPC attachments", limits).
+    """
+    zones = {subnet.id: subnet.zone for subnet in vpc.subnets}
+    transit = [subnet_id for attachment in vpc.attachments for subnet_id in attachment.subnet_ids]
+    attached = {zones[subnet_id] for subnet_id in transit}
     return _RULESET.format(
         cut=_elements(f'"{link_name(eni.id)}"' for eni in vpc.enis if eni.instance_id in cut),
         checked=_elements(f'"{link_name(eni.id)}"' for eni in vpc.enis if eni.source_dest_check),
         own4=_elements(_own(vpc.enis, IPV4)),
         own6=_elements(_own(vpc.enis, IPV6)),
+        transit=_elements(f'"{transit_link_name(subnet_id)}"' for subnet_id in transit),
+        unattached=_elements(f'"{link_name(eni.id)}"' for eni in vpc.enis if zones[eni.subnet_id] not in attached),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface, ip_network
+from zlib import crc32
 
 from vpclab.vpc import Eni, Subnet, Vpc
 
@@ -14,13 +15,15 @@ IPV6 = 6
 BLACKHOLE = "blackhole"
 """In place of a link: packets are dropped without an ICMP error, as in a VPC."""
 
+TRANSIT_GATEWAY_NETNS = "transit-gateway"
+
 INSIDE_VPC = ""
 """In place of the id of a route table: the part that all route tables have in common."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """A veth pair, one for each ENI that a running instance has."""
+    """A veth pair, one for each ENI that a running instance has, and for each that a transit gateway has."""
 
     name: str
     """The router's end."""
@@ -80,8 +83,13 @@ def build_topology(vpc: Vpc, namespaces: Mapping[str, str]) -> Topology:
         for route in table.routes:
             # To an ENI that is detached, or whose instance has no power: a blackhole.
             routes[table.id, _canonical(route.destination)] = names.get(route.eni_id, BLACKHOLE)
+    transit = {subnet_id: transit_link_name(subnet_id) for a in vpc.attachments for subnet_id in a.subnet_ids}
+    for table in vpc.route_tables:
+        for cidr in table.to_transit_gateway:
+            # All of its interfaces lead to the same transit gateway.
+            routes[table.id, _canonical(cidr)] = next(iter(transit.values()), BLACKHOLE)
     return Topology(
-        links=frozenset(_link(eni, namespaces) for eni in plugged),
+        links=frozenset(_link(eni, namespaces) for eni in plugged) | frozenset(map(_transit_link, transit)),
         gateways=frozenset(gateway for subnet in vpc.subnets for gateway in _gateways(subnet)),
         routes=routes,
         rules=frozenset(
@@ -89,7 +97,8 @@ def build_topology(vpc: Vpc, namespaces: Mapping[str, str]) -> Topology:
             for eni in plugged
             for table in vpc.route_tables
             if eni.subnet_id in table.subnet_ids
-        ),
+        )
+        | {(link, table.id) for id, link in transit.items() for table in vpc.route_tables if id in table.subnet_ids},
         proxies=frozenset(_proxies(plugged, subnets)),
         leases={link_name(eni.id): _lease(eni, subnets[eni.subnet_id]) for eni in plugged if eni.device_index == 0},
     )
@@ -98,6 +107,11 @@ def build_topology(vpc: Vpc, namespaces: Mapping[str, str]) -> Topology:
 def link_name(eni_id: str) -> str:
     """The router's end of an ENI's link: the id's end, for a name has 15 characters."""
     return "e" + eni_id.removeprefix("eni-")[-14:]
+
+
+def transit_link_name(subnet_id: str) -> str:
+    """Both ends of the link of a transit gateway's interface in a subnet."""
+    return "t" + subnet_id.removeprefix("subnet-")[-14:]
 
 
 def family(address: str) -> int:
@@ -113,12 +127,18 @@ def _link(eni: Eni, namespaces: Mapping[str, str]) -> Link:
     return Link(link_name(eni.id), eni.id, eni.mac, netns, guest_name)
 
 
+def _transit_link(subnet_id: str) -> Link:
+    name = transit_link_name(subnet_id)
+    mac = "02:54:" + crc32(subnet_id.encode()).to_bytes(4, "big").hex(":")
+    return Link(name, f"transit-{subnet_id}", mac, TRANSIT_GATEWAY_NETNS, name)
+
+
 def _lease(eni: Eni, subnet: Subnet) -> Lease:
     primary, *others = eni.addresses
     # Secondary IPv4 addresses are not told by DHCP, IPv6 ones all are.
     addresses = [f"{primary}/{ip_network(subnet.cidr).prefixlen}"]
     addresses += [f"{other}/128" for other in others if family(other) == IPV6]
-    return Lease(tuple(addresses), _first_host(subnet.cidr), subnet.ipv6_cidr)
+    return Lease(tuple(addresses), first_host(subnet.cidr), subnet.ipv6_cidr)
 
 
 def _proxies(plugged: list[Eni], subnets: Mapping[str, Subnet]) -> Iterator[tuple[str, str]]:
@@ -135,10 +155,11 @@ def _proxies(plugged: list[Eni], subnets: Mapping[str, Subnet]) -> Iterator[tupl
 
 def _gateways(subnet: Subnet) -> list[str]:
     cidrs = [subnet.cidr] + ([subnet.ipv6_cidr] if subnet.ipv6_cidr else [])
-    return [_first_host(cidr) for cidr in cidrs]
+    return [first_host(cidr) for cidr in cidrs]
 
 
-def _first_host(cidr: str) -> str:
+def first_host(cidr: str) -> str:
+    """The address of a subnet's gateway."""
     return str(ip_network(cidr)[1])
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vpclab.demo.picture import EDGE, HOSTS, STYLE, WIDTH, plain
-from vpclab.demo.text_metrics import shortened, text_width
+from ocf_aws.cli.outages.picture import EDGE, HOSTS, STYLE, WIDTH, plain
+from ocf_aws.cli.outages.text_metrics import shortened, text_width
 from vpclab.soak.result import Result
 
 _BOUNDS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)

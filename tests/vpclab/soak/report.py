@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
-from vpclab.demo.timeline import length
+from ocf_aws.cli.outages.timeline import length
 from vpclab.soak import pictures
 from vpclab.soak.result import Result
 
@@ -38,7 +38,7 @@ def text(result: Result) -> str:
                 (
                     f"`{service.resource}`",
                     service.address,
-                    f"{result.availability(service.address):.2%}",
+                    f"{result.record.availability(service.address):.2%}",
                     *_figures(each.seconds for each in result.record.outages(address=service.address)),
                 )
                 for service in result.services

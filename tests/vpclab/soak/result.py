@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vpclab.client.record import Outage, Record
+from ocf_aws.cli.outages.record import Outage, Record
 from vpclab.hosts.cluster import Failure
 from vpclab.soak.services import Service
 
@@ -103,11 +103,3 @@ class Result:
             if end - late <= outage.end and outage.start <= end:
                 return CLIENT_STALL
         return UNEXPLAINED
-
-    def availability(self, address: str) -> float:
-        """The part of the time in which somebody answered at an address, from the first answer on."""
-        answered = [stretch for stretch in self.record.stretches[address] if stretch.host]
-        if not answered:
-            return 0.0
-        observed = self.record.end - answered[0].start
-        return 1 - sum(outage.seconds for outage in self.record.outages(address=address)) / observed

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import wraps
 
-from ocf_aws.cli.cib import DEFAULT_TIMEOUT, Cib, Primitive, cluster_shell, run, seconds
+from ocf_aws.cli.cib import Cib, Primitive
+from ocf_aws.cli.cib_xml import DEFAULT_TIMEOUT, seconds
+from ocf_aws.cli.cluster_commands import cluster_shell, run
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, Verdict, failed, not_applicable, passed, warning
 from ocf_aws.ip import IpAddress

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocf_aws.aws.network_interfaces import Eni
-from ocf_aws.cli.checks.network import set_parameter
+from ocf_aws.cli.checks.remedies import set_parameter
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, warning
 from ocf_aws.ocf.errors import HardError, Unknown

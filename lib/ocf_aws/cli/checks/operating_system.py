@@ -2,60 +2,36 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from ocf_aws.cli.checks.network import set_parameter
+from ocf_aws.cli.checks.remedies import set_parameter
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, warning
 from ocf_aws.kernel.link import Link
 from ocf_aws.kernel.policy_routing import carries_default_route
+from ocf_aws.network_tools import (
+    enabled_nm_cloud_setup,
+    find_networkd_file,
+    is_enabled,
+    kept_by_networkd,
+    networkmanager_leaves,
+    nm_cloud_setup_keeps_addresses,
+    read_settings,
+    unset_foreign_settings,
+)
 
 CHECKS = Checks()
-
-_UNIT_DIRECTORIES = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
-_NETWORKD_DIRECTORIES = ("/etc/systemd", "/run/systemd", "/usr/lib/systemd")
-
-
-def is_enabled(unit: str) -> bool:
-    """Whether systemd starts a unit at boot, or runs it now.
-
-    A unit is enabled by a link in a .wants directory (systemd.unit(5), "[Install] section options").
-    """
-    if any(Path(d).glob(f"*.wants/{unit}") and list(Path(d).glob(f"*.wants/{unit}")) for d in _UNIT_DIRECTORIES[:2]):
-        return True
-    if not Path("/run/systemd/system").is_dir():
-        return False
-    try:
-        asked = ["systemctl", "is-active", "--quiet", unit]
-        return subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=5).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-def _settings(*paths: Path) -> dict[str, str]:
-    """NAME=VALUE lines of files, in the order in which later ones win; those that are missing are empty."""
-    found: dict[str, str] = {}
-    for path in paths:
-        try:
-            lines = path.read_text(errors="replace").splitlines()
-        except OSError:
-            continue
-        for line in lines:
-            name, equals, value = line.partition("=")
-            if equals and not line.lstrip().startswith(("#", ";")):
-                found[name.strip()] = value.strip().strip("'\"")
-    return found
 
 
 @CHECKS.add("nm-cloud-setup")
 def check_nm_cloud_setup(facts: Facts) -> Finding:
     """RHEL's: sets the addresses of each link to what IMDS tells, and an overlay IP is not among them."""
-    units = [unit for unit in ("nm-cloud-setup.timer", "nm-cloud-setup.service") if is_enabled(unit)]
+    units = enabled_nm_cloud_setup()
     if not units:
         return passed("not enabled")
+    if facts.is_overlay_ip and nm_cloud_setup_keeps_addresses():
+        return passed(f"{units[0]} is enabled, of a version that keeps addresses which others add")
     return failed(
         f"{units[0]} is enabled: it removes addresses that IMDS does not tell of",
         "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service",
@@ -76,8 +52,8 @@ def check_cloud_netconfig(facts: Facts) -> Finding:
     if link is None:
         return not_applicable("the link is not here now")
     ifcfg = Path(f"/etc/sysconfig/network/ifcfg-{link.name}")
-    of_all = _settings(Path("/usr/etc/default/cloud-netconfig"), Path("/etc/default/cloud-netconfig"))
-    managed = _settings(ifcfg).get("CLOUD_NETCONFIG_MANAGE") or of_all.get("CLOUD_NETCONFIG_MANAGE") or "yes"
+    of_all = read_settings(Path("/usr/etc/default/cloud-netconfig"), Path("/etc/default/cloud-netconfig"))
+    managed = read_settings(ifcfg).get("CLOUD_NETCONFIG_MANAGE") or of_all.get("CLOUD_NETCONFIG_MANAGE") or "yes"
     if managed.lower() in ("no", "false", "0"):
         return passed(f"does not manage {link.name}")
     return warning(
@@ -92,16 +68,11 @@ def check_networkd(facts: Facts) -> Finding:
     link = _link(facts)
     if link is None:
         return not_applicable("the link is not here now")
-    # networkd's own record of the link: sd_network_link_get_network_file() reads it there.
-    state = _settings(Path(f"/run/systemd/netif/links/{link.index}"))
-    if state.get("ADMIN_STATE", "unmanaged") == "unmanaged" or not state.get("NETWORK_FILE"):
+    file = find_networkd_file(link.index)
+    if file is None:
         return not_applicable(f"systemd-networkd does not manage {link.name}")
-    file = Path(state["NETWORK_FILE"])
-    drop_ins = [
-        path for d in _NETWORKD_DIRECTORIES for path in sorted(Path(d, "network", f"{file.name}.d").glob("*.conf"))
-    ]
-    kept = _settings(file, *drop_ins).get("KeepConfiguration", "no")
-    if kept in ("yes", "static"):
+    kept = kept_by_networkd(file)
+    if kept:
         return passed(f"keeps what it did not add (KeepConfiguration={kept})")
     drop_in = f"/etc/systemd/network/{file.name}.d"
     return warning(
@@ -117,16 +88,9 @@ def check_foreign_routes(facts: Facts) -> Finding:
         return not_applicable("the agent adds no routes and rules")
     if not is_enabled("systemd-networkd.service"):
         return not_applicable("systemd-networkd does not run")
-    files = [Path(d, "networkd.conf") for d in reversed(_NETWORKD_DIRECTORIES)]
-    files += [
-        path for d in reversed(_NETWORKD_DIRECTORIES) for path in sorted(Path(d, "networkd.conf.d").glob("*.conf"))
-    ]
-    settings = _settings(*files)
-    wanted = ("ManageForeignRoutes", "ManageForeignRoutingPolicyRules")
-    missing = [name for name in wanted if settings.get(name, "yes").lower() not in ("no", "false", "0")]
-    if not missing:
+    if not unset_foreign_settings():
         return passed("leaves foreign routes and rules alone")
-    lines = "".join(f"{name}=no\\n" for name in wanted)
+    lines = "".join(f"{name}=no\\n" for name in ("ManageForeignRoutes", "ManageForeignRoutingPolicyRules"))
     return warning(
         "a restart of systemd-networkd removes the ENI's routes and rules",
         f"mkdir -p /etc/systemd/networkd.conf.d && printf '[Network]\\n{lines}' > /etc/systemd/networkd.conf.d/ocf-aws.conf"
@@ -143,21 +107,13 @@ def check_networkmanager(facts: Facts) -> Finding:
         return not_applicable("NetworkManager does not run")
     eni = facts.get("moved_eni")
     mac = eni.mac if eni else "MAC"
-    text = "".join(
-        _read(path)
-        for d in ("/etc", "/run", "/usr/lib")
-        for path in sorted(Path(d, "NetworkManager").glob("**/*.conf"))
-    )
-    lines = [
-        line.partition("=")[2]
-        for line in text.splitlines()
-        if re.match(r"\s*(no-auto-default|unmanaged-devices)\s*=", line)
-    ]
-    if any("*" == line.strip() or mac in line.lower() for line in lines):
+    if networkmanager_leaves(mac):
         return passed("leaves the ENI's link alone")
+    # Not by keyfile.unmanaged-devices: where the ENI is attached, its reload takes the addresses away (NetworkManager 1.42).
+    lines = f"[device-moved-eni]\\nmatch-device=mac:{mac}\\nmanaged=0\\n"
     return warning(
         f"NetworkManager configures the ENI's link too ({mac})",
-        f"printf '[keyfile]\\nunmanaged-devices=mac:{mac}\\n' > /etc/NetworkManager/conf.d/ocf-aws.conf && systemctl reload NetworkManager",
+        f"printf '{lines}' > /etc/NetworkManager/conf.d/ocf-aws.conf && systemctl reload NetworkManager",
     )
 
 

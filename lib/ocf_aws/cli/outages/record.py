@@ -1,12 +1,11 @@
 """What a client has seen of some addresses: who answered, and when nobody did.
 
-`watch` makes a `Record` from what its client writes; `timeline` and `picture` tell it
-to people.
+A `Recorder` makes a `Record` of what its client reports; `timeline` and `picture` tell it to people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MINIMUM = 0.05
@@ -20,10 +19,10 @@ class Stretch:
     address: str
     host: str | None
     start: float
-    """Wall clock, seconds, of the first answer; of a silence: the last one before."""
+    """When its first probe was sent that was answered (wall clock, seconds); of a silence: the last one before it."""
 
     end: float
-    """Of the last answer; of a silence: the first one after, or the last report."""
+    """The same of the last one; of a silence: of the first one after it, or the last report."""
 
     probes: int
     """Probes that were answered; of a silence: that were lost, or are without an answer yet."""
@@ -38,10 +37,10 @@ class Outage:
 
     address: str
     start: float
-    """Wall clock, seconds, of the last answer before."""
+    """When the last probe before it was sent that was answered (wall clock, seconds)."""
 
     end: float
-    """Of the first answer after, or of the last report while it goes on."""
+    """The same of the first one after it, or the last report while it goes on."""
 
     before: str
     after: str | None
@@ -110,6 +109,41 @@ class Record:
             (o for o in found if o.seconds >= minimum and o.end >= since),
             key=lambda outage: outage.start,
         )
+
+    def observed(self, address: str) -> float:
+        """Seconds since the first answer of the address; 0 without any."""
+        first = next((stretch.start for stretch in self.stretches[address] if stretch.host), None)
+        return 0.0 if first is None else self.end - first
+
+    def availability(self, address: str, minimum: float = MINIMUM) -> float:
+        """The part of the time in which somebody answered at an address, from the first answer on; 0 without any."""
+        lost = sum(outage.seconds for outage in self.outages(minimum=minimum, address=address))
+        observed = self.observed(address)
+        return 1 - lost / observed if observed else 0.0
+
+
+class Recorder:
+    """Makes a record of what is reported. addresses: in the order in which they are told."""
+
+    def __init__(self, addresses: Iterable[str]) -> None:
+        self.stretches: dict[str, list[Stretch]] = {address: [] for address in addresses}
+        self.stalls: list[tuple[float, float]] = []
+
+    def take(self, stretch: Stretch) -> None:
+        """Take a report. That of the same stretch, longer by now, replaces the one before."""
+        known = self.stretches[stretch.address]
+        if known and (known[-1].host, known[-1].start) == (stretch.host, stretch.start):
+            known.pop()
+        known.append(stretch)
+
+    def stalled(self, end: float, late: float) -> None:
+        """The client itself was late: until when (wall clock), and by how many seconds."""
+        self.stalls.append((end, late))
+
+    @property
+    def record(self) -> Record:
+        """All so far."""
+        return Record({address: tuple(of) for address, of in self.stretches.items()}, tuple(self.stalls))
 
 
 def _outages(stretches: tuple[Stretch, ...]) -> Iterator[Outage]:

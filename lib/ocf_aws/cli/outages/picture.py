@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
-from vpclab.client.record import MINIMUM, Outage, Record, Stretch
-from vpclab.demo.text_metrics import shortened, spread, text_width, wrapped
-from vpclab.demo.timeline import Event, as_text, length, origin, summary
+from ocf_aws.cli.outages.record import MINIMUM, Outage, Record, Stretch
+from ocf_aws.cli.outages.text_metrics import shortened, spread, text_width, wrapped
+from ocf_aws.cli.outages.timeline import Event, as_text, length, origin, summary
 
 WIDTH, EDGE = 1000, 24
 PLOT = 680

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from vpclab.client.record import MINIMUM, Outage, Record
+from ocf_aws.cli.outages.record import MINIMUM, Outage, Record
 
 
 @dataclass(frozen=True)

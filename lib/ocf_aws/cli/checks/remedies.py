@@ -1,0 +1,36 @@
+"""Commands to paste that several checks print."""
+
+from __future__ import annotations
+
+from ocf_aws.cli.facts import Facts
+
+
+def set_parameter(facts: Facts, name: str, value: str) -> str:
+    """The command that changes a parameter, or what to write where there is no resource yet."""
+    if facts.definition.primitive:
+        return f"crm_resource --resource {facts.definition.name} --set-parameter {name} --parameter-value '{value}'"
+    return f"{name}='{value}'"
+
+
+def create_route(facts: Facts, table_id: str) -> str:
+    """The command that gives a table a route to this node, or to the active one where this one's ENI is unknown."""
+    return _route_command(facts, "create-route", table_id)
+
+
+def replace_route(facts: Facts, table_id: str) -> str:
+    """The same for a table that has a route to somewhere else."""
+    return _route_command(facts, "replace-route", table_id)
+
+
+def _route_command(facts: Facts, verb: str, table_id: str) -> str:
+    ip = facts.p.ip
+    flag = "--destination-ipv6-cidr-block" if ip.is_ipv6 else "--destination-cidr-block"
+    eni = facts.get("eni_id") or "ENI_OF_THE_ACTIVE_NODE"
+    return f"aws ec2 {verb} --route-table-id {table_id} {flag} {ip.network} --network-interface-id {eni}"
+
+
+def restart(facts: Facts) -> str:
+    """What makes all tables agree."""
+    if facts.definition.primitive:
+        return f"crm_resource --resource {facts.definition.name} --restart"
+    return "start the resource: start makes all tables agree"

@@ -1,0 +1,152 @@
+"""The live configuration: what `cibadmin --query` answers, as values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from xml.etree import ElementTree
+
+from ocf_aws.cli.cib import Cib, Operation, Primitive
+from ocf_aws.cli.cluster_commands import run
+from ocf_aws.ocf.errors import Unknown
+
+DEFAULT_TIMEOUT = 20.0
+"""Seconds of an operation whose timeout is not configured."""
+
+_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "msec": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "hr": 3600.0}
+
+
+def query_cib() -> Cib:
+    """The live configuration. Raises Unknown where the cluster does not run on this node."""
+    return parse_cib(ElementTree.fromstring(run("cibadmin", "--query")))
+
+
+def seconds(text: str | None, default: float = 0.0) -> float:
+    """A time as Pacemaker writes it: 180, 180s, 3min, PT3M."""
+    if not text:
+        return default
+    iso = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?", text.strip())
+    if iso:
+        hours, minutes, rest = (int(part or 0) for part in iso.groups())
+        return hours * 3600.0 + minutes * 60 + rest
+    plain = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
+    if not plain or plain[2] not in _UNITS:
+        return default
+    return float(plain[1]) * _UNITS[plain[2]]
+
+
+def parse_cib(root: ElementTree.Element) -> Cib:
+    """The configuration in an answer of cibadmin."""
+    configuration = root.find("configuration")
+    if configuration is None:
+        raise Unknown("cibadmin answers without a configuration")
+    rsc_defaults = _nvpairs(configuration.find("rsc_defaults"), "meta_attributes")
+    op_defaults = _nvpairs(configuration.find("op_defaults"), "meta_attributes")
+    resources = configuration.find("resources")
+    templates = {each.get("id", ""): each for each in configuration.iter("template")}
+    primitives = [] if resources is None else list(_primitives(resources, (), rsc_defaults, op_defaults, templates))
+    properties: dict[str, str] = {}
+    crm_config = configuration.find("crm_config")
+    if crm_config is not None:
+        properties = _nvpairs(crm_config, "cluster_property_set")
+    nodes = configuration.findall("nodes/node")
+    return Cib(
+        tuple(primitives),
+        tuple(node.get("uname", "") for node in nodes),
+        properties,
+        op_defaults,
+        tuple(_colocations(configuration)),
+        tuple(_bans(configuration)),
+        frozenset(
+            n.get("uname", "") for n in nodes if _nvpairs(n, "instance_attributes").get("standby") in ("on", "true")
+        ),
+    )
+
+
+def _primitives(
+    parent: ElementTree.Element,
+    parents: tuple[str, ...],
+    meta: dict[str, str],
+    op_defaults: dict[str, str],
+    templates: dict[str, ElementTree.Element],
+) -> Iterator[Primitive]:
+    for child in parent:
+        inherited = {**meta, **_nvpairs(child, "meta_attributes")}
+        if child.tag == "primitive":
+            yield _primitive(child, parents, meta, op_defaults, templates.get(child.get("template", "")))
+        elif child.tag in ("group", "clone", "master", "bundle"):
+            yield from _primitives(child, (child.get("id", ""), *parents), inherited, op_defaults, templates)
+
+
+def _primitive(
+    element: ElementTree.Element,
+    parents: tuple[str, ...],
+    meta: dict[str, str],
+    op_defaults: dict[str, str],
+    template: ElementTree.Element | None,
+) -> Primitive:
+    sources = [source for source in (template, element) if source is not None]
+    parameters: dict[str, str] = {}
+    operations: dict[tuple[str, float], Operation] = {}
+    for source in sources:
+        parameters.update(_nvpairs(source, "instance_attributes"))
+        meta = {**meta, **_nvpairs(source, "meta_attributes")}
+        for op in source.iterfind("operations/op"):
+            interval = seconds(op.get("interval"))
+            timeout = op.get("timeout") or _nvpairs(op, "meta_attributes").get("timeout") or op_defaults.get("timeout")
+            level = op.get("OCF_CHECK_LEVEL") or _nvpairs(op, "instance_attributes").get("OCF_CHECK_LEVEL") or "0"
+            operations[op.get("name", ""), interval] = Operation(
+                op.get("id", ""),
+                op.get("name", ""),
+                interval,
+                seconds(timeout, DEFAULT_TIMEOUT),
+                int(level) if level.isdecimal() else 0,
+            )
+    named = {
+        name: next((s.get(name) for s in reversed(sources) if s.get(name)), "")
+        for name in ("class", "provider", "type")
+    }
+    return Primitive(
+        element.get("id", ""),
+        named["class"] or "",
+        named["provider"] or "",
+        named["type"] or "",
+        parameters,
+        meta,
+        tuple(operations.values()),
+        parents,
+        "" if (own := element.find("operations")) is None else own.get("id", ""),
+    )
+
+
+def _nvpairs(element: ElementTree.Element | None, kind: str) -> dict[str, str]:
+    """Names and values of the sets of that kind, but of those that hold by a rule alone; the first set's value counts."""
+    found: dict[str, str] = {}
+    sets = [] if element is None else element.findall(kind)
+    for each in sorted(sets, key=_score, reverse=True):
+        if each.find("rule") is None:
+            for pair in each.iterfind("nvpair"):
+                found.setdefault(pair.get("name", ""), pair.get("value", ""))
+    return found
+
+
+def _score(element: ElementTree.Element) -> int:
+    """The score of a set, by which sets come first."""
+    text = element.get("score", "0")
+    return 1_000_000 if text.lstrip("+").upper() == "INFINITY" else int(text) if text.lstrip("+-").isdecimal() else 0
+
+
+def _colocations(configuration: ElementTree.Element) -> Iterator[tuple[str, str]]:
+    for constraint in configuration.iterfind("constraints/rsc_colocation"):
+        if constraint.get("rsc"):
+            yield constraint.get("rsc", ""), constraint.get("with-rsc", "")
+        else:
+            members = [ref.get("id", "") for ref in constraint.iter("resource_ref")]
+            yield from ((one, other) for one in members for other in members if one != other)
+
+
+def _bans(configuration: ElementTree.Element) -> Iterator[tuple[str, str, str]]:
+    """What `pcs resource move` and `crm resource ban` leave behind."""
+    for constraint in configuration.iterfind("constraints/rsc_location"):
+        if constraint.get("id", "").startswith(("cli-ban-", "cli-prefer-", "cli-standby-")):
+            yield constraint.get("id", ""), constraint.get("rsc", ""), constraint.get("node", "")
