@@ -13,6 +13,7 @@ from vpclab.client.writer import Writer
 from vpclab.hosts import postgresql
 from vpclab.hosts.cib_restore import restore_cib_after
 from vpclab.hosts.examples import SUFFIXES, load
+from vpclab.hosts.instance import Instance
 from vpclab.lab import Lab
 from vpclab.waiting import wait_until
 
@@ -79,6 +80,14 @@ def rebuild(lab: Lab, node: str) -> None:
     lab.cluster.pcs("node", "unstandby", node)
 
 
+def has_started(node: Instance) -> bool:
+    """Whether a node has power and has started its services."""
+    try:
+        return node.run("test", "-d", "/run/postgresql", check=False).returncode == 0
+    except RuntimeError:
+        return False  # it has no power yet
+
+
 def return_rebuilt(lab: Lab, name: str) -> None:
     """Start a node that was lost without its cluster, copy its database anew, and let it join, as a person does.
 
@@ -88,8 +97,7 @@ def return_rebuilt(lab: Lab, name: str) -> None:
     service = node.root / "etc/vpclab/boot.d/cluster"
     service.chmod(0o644)
     lab.ec2.operator().start_instances(InstanceIds=[node.id])
-    wait_until(lambda: node.running, 30, lab.cluster.status)
-    wait_until(lambda: node.run("test", "-d", "/run/postgresql", check=False).returncode == 0, 60, lab.cluster.status)
+    wait_until(lambda: has_started(node), 60, lab.cluster.status)
     postgresql.copy(node, lab.other(name))
     node.remove(f"{postgresql.PLACES['PGTMP']}/PGSQL.lock")
     service.chmod(0o755)
