@@ -24,9 +24,10 @@ SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
 PYTEST = $(abspath $(TOOLS))/python -m pytest
 LAB = PYTHONPATH=$(abspath lib):$(abspath tests)
 BENCH = $(LAB) $(SANDBOX) $(abspath $(TOOLS))/python
-# Tests wait more than they compute: three files at a time, each worker in a sandbox of its own.
+# Tests wait more than they compute: so many files at a time, each worker in a sandbox of its own.
+WORKERS = 3
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
-	--tx '3*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
+	--tx '$(WORKERS)*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
 SOURCES = lib tests packaging/man packaging/launcher.py packaging/service_models.py packaging/bin/ocf-aws $(AGENTS)
 IAM_POLICIES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/iam_policies.py packaging/iam
 PARAMETER_TABLES = PYTHONPATH=lib:packaging/man $(TOOLS)/python packaging/man/parameter_tables.py packaging/docs/parameters.md \
@@ -98,7 +99,7 @@ lab-down: $(VENV)/ready ## remove what `make lab` left up
 # --- tests ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint ## every check and every test
+test: lint ## every check and every test (WORKERS=3: so many files at a time)
 	tests/prerequisites.sh $(TEST_TOOLS)
 	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests; else $(PYTEST) tests; fi
 

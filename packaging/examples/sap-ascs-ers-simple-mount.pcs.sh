@@ -77,7 +77,7 @@ pcs resource create rsc_sap_PRD_ERS10 ocf:heartbeat:SAPInstance InstanceName=PRD
     --group grp_PRD_ERS10
 
 # Apart while there are two nodes. After a failover the ERS gives way once the ASCS has read the lock table.
-pcs constraint colocation add grp_PRD_ERS10 with grp_PRD_ASCS00 -5000
+pcs constraint colocation add grp_PRD_ERS10 with grp_PRD_ASCS00 -- -5000
 pcs constraint order start grp_PRD_ASCS00 then stop grp_PRD_ERS10 symmetrical=false kind=Optional
 
 crm_verify -V --xml-file "$after"

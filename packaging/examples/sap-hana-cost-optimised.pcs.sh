@@ -70,7 +70,7 @@ pcs constraint order start rsc_SAPHanaTopology_PRD_HDB00-clone then rsc_SAPHana_
 # 2000 and not INFINITY: tools can reach SAP's start service by the address while no database is primary.
 pcs constraint colocation add rsc_ip_PRD_HDB00 with Promoted rsc_SAPHana_PRD_HDB00-clone 2000
 pcs constraint location rsc_SAP_QAS_HDB10 avoids "$node1"
-pcs constraint colocation add rsc_SAP_QAS_HDB10 with Promoted rsc_SAPHana_PRD_HDB00-clone -INFINITY
+pcs constraint colocation add rsc_SAP_QAS_HDB10 with Promoted rsc_SAPHana_PRD_HDB00-clone -- -INFINITY
 pcs constraint order stop rsc_SAP_QAS_HDB10 then promote rsc_SAPHana_PRD_HDB00-clone symmetrical=false
 
 crm_verify -V --xml-file "$after"

@@ -26,7 +26,7 @@ def test_ids_names_and_tables_are_those_of_this_place(node: Any) -> None:
     assert all(table in told.stdout for table in node.tables().split(","))
     told = node.run(
         "example", "postgresql", "--with", "crm", "--set", "OVERLAY_IP=172.16.52.1", "--set", "PGBIN=/usr/bin",
-        "--set", "PGDATA=/data",
+        "--set", "PGDATA=/data", "--set", "PGCONFIG=/data/postgresql.conf", "--set", "PGTMP=/data/tmp",
     )  # fmt: skip
     assert (told.status, told.stderr) == (0, "")
     assert "@" not in told.stdout.replace("two @:", "")
