@@ -27,10 +27,12 @@ RUN_WHOLE = {"migrate-from-aws-vpc-move-ip.md": "cluster/test_migration.py"}
 RUN_BY = {
     "apt": "packaging/test_in_a_cluster.py",
     "aws": "packaging/test_documents.py",
+    "corosync-quorumtool": "cluster/test_quorum.py",
     "crm_resource": "cluster/test_tools.py",
     "crm_standby": "packaging/test_in_a_cluster.py",
+    "sed": "vpclab/hosts/postgresql.py",
 }
-"""The test that runs a program of the pages."""
+"""The test that runs a program of the pages, or what it shares with others."""
 
 OF_THE_SYSTEM = {"cat", "cp", "curl", "grep", "journalctl", "logger", "ls", "systemctl"}
 """Programs that show something of the system or of other software, and have no part in the resource."""
