@@ -218,8 +218,8 @@ def test_a_pcs_example_that_stops_halfway_changes_nothing(lab: Lab) -> None:
     unfilled = run(lab, file, text, check=False)
     assert (unfilled.returncode, unfilled.stderr) == (1, "Nothing done: replace each word between two @ first.\n")
     # Everything before the address is made by then.
-    stopped = run(lab, file, fill(lab, text, values(lab) | {"OVERLAY_IP": ""}), check=False)
-    assert stopped.returncode == 1 and "'ip'" in stopped.stderr
+    stopped = run(lab, file, fill(lab, text, values(lab) | {"ROUTE_TABLES": ""}), check=False)
+    assert stopped.returncode == 1 and "routing_table" in stopped.stderr
     assert configuration(lab) == before
 
 

@@ -12,6 +12,7 @@ VERSION = "15"
 PLACES = {
     "PGBIN": f"/usr/lib/postgresql/{VERSION}/bin",
     "PGDATA": f"/var/lib/postgresql/{VERSION}/main",
+    "PGCONFDIR": f"/etc/postgresql/{VERSION}/main",
     "PGCONFIG": f"/etc/postgresql/{VERSION}/main/postgresql.conf",
     "PGTMP": "/var/lib/postgresql/pgsql",
 }
@@ -36,10 +37,9 @@ def create_pair(primary: Instance, standby: Instance, settings: Mapping[str, str
         node.write(f"{_CONFIGURATION}/conf.d/lab.conf", _SETTINGS + settings[node.name], owner="postgres")
         node.write(f"{_CONFIGURATION}/pg_hba.conf", access + _ACCESS, owner="postgres")
     _control(primary, "start")
-    sql(
-        primary, "CREATE ROLE replicator LOGIN REPLICATION; CREATE ROLE client LOGIN; CREATE TABLE written (n integer);"
-    )
-    sql(primary, "GRANT ALL ON written TO client;")
+    # The settings may have it wait for a standby, and there is none yet.
+    sql(primary, "SET synchronous_commit = local; CREATE ROLE replicator LOGIN REPLICATION; CREATE ROLE client LOGIN;")
+    sql(primary, "SET synchronous_commit = local; CREATE TABLE written (n integer); GRANT ALL ON written TO client;")
     copy(standby, primary.name)
     _control(primary, "stop")
 
