@@ -27,10 +27,12 @@ RUN_WHOLE = {"migrate-from-aws-vpc-move-ip.md": "cluster/test_migration.py"}
 RUN_BY = {
     "apt": "packaging/test_in_a_cluster.py",
     "aws": "packaging/test_documents.py",
+    "corosync-quorumtool": "cluster/test_quorum.py",
     "crm_resource": "cluster/test_tools.py",
     "crm_standby": "packaging/test_in_a_cluster.py",
+    "sed": "vpclab/hosts/postgresql.py",
 }
-"""The test that runs a program of the pages."""
+"""The test that runs a program of the pages, or what it shares with others."""
 
 OF_THE_SYSTEM = {"cat", "cp", "curl", "grep", "journalctl", "logger", "ls", "systemctl"}
 """Programs that show something of the system or of other software, and have no part in the resource."""
@@ -38,8 +40,15 @@ OF_THE_SYSTEM = {"cat", "cp", "curl", "grep", "journalctl", "logger", "ls", "sys
 OTHER_DISTRIBUTIONS = {"dnf", "zypper"}
 """Programs that are not on this machine; tests/packaging/test_rpm_life.py does by rpm what they do."""
 
-NEEDS_NODES = ("pcs host auth", "pcs cluster setup", "pcs status")
-"""What the file of a configuration does not do for. A page that has it says that it is about AWS."""
+NEEDS_NODES = (
+    "pcs host auth",
+    "pcs cluster setup",
+    "pcs qdevice setup",
+    "pcs quorum device add",
+    "pcs status",
+    "crm cluster init",
+)
+"""What the file of a configuration does not do for. A page that has it says what was not run, or runs on AWS only."""
 
 NO_FENCING = (
     '<crm_config><cluster_property_set id="cib-bootstrap-options">'
@@ -85,6 +94,15 @@ def joined(line: str) -> Iterator[list[str]]:
             yield command.split()[:1]
 
 
+def for_a_file(page: Path, program: str) -> Iterator[list[str]]:
+    """The commands that can be tried on the file of a configuration; the page says of the others that nobody ran them."""
+    for words in commands(page, program):
+        if " ".join(words).startswith(NEEDS_NODES):
+            assert "on AWS" in page.read_text()
+        else:
+            yield words
+
+
 def with_commands_of(program: str) -> pytest.MarkDecorator:
     """The pages that have commands of a program, and are not run as a whole; those that take long behind acceptance."""
     pages = [page for page in PAGES if page.name not in RUN_WHOLE and list(commands(page, program))]
@@ -122,17 +140,14 @@ def cib(machine: Clone) -> str:
 
 @with_commands_of("pcs")
 def test_pcs_takes_every_command(page: Path, machine: Clone, cib: str) -> None:
-    for words in commands(page, "pcs"):
-        if " ".join(words).startswith(NEEDS_NODES):
-            assert "on AWS" in page.read_text()
-        else:
-            machine.run("pcs", "-f", cib, *words[1:])
+    for words in for_a_file(page, "pcs"):
+        machine.run("pcs", "-f", cib, *words[1:])
     assert machine.run("crm_verify", "--xml-file", cib) == ""
 
 
 @with_commands_of("crm")
 def test_crm_takes_every_command(page: Path, machine: Clone, cib: str) -> None:
-    for words in commands(page, "crm"):
+    for words in for_a_file(page, "crm"):
         machine.run("env", f"CIB_file={cib}", *words)
     assert machine.run("crm_verify", "--xml-file", cib) == ""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from vpclab.demo import background_lab, demo
-from vpclab.soak import soak
+from vpclab.demo import background_lab
 
 
 def main() -> int:
@@ -29,9 +28,14 @@ def main() -> int:
     shell = commands.add_parser("shell", help="a shell on a host, from inside the sandbox")
     shell.add_argument("host")
     arguments = parser.parse_args()
+    # Each command loads what it needs alone.
     if arguments.command == "demo":
+        from vpclab.demo import demo
+
         return demo.run(arguments.pictures)
     if arguments.command == "soak":
+        from vpclab.soak import soak
+
         return soak.run(arguments.minutes, arguments.seed, arguments.report)
     if arguments.command == "up":
         return background_lab.up(arguments.host, arguments.zones)

@@ -12,9 +12,7 @@ from pathlib import Path
 
 from vpclab import sandbox
 from vpclab.demo import cheat_sheet, fault_client
-from vpclab.demo.faults import FaultCommands
 from vpclab.hosts import instance
-from vpclab.lab import Lab
 from vpclab.plan import DEFAULT, OFFICE, ONE_ZONE
 
 _PID = Path("/run/vpclab.pid")
@@ -78,6 +76,10 @@ def down() -> int:
 
 def serve(zones: int) -> int:
     """Keep a lab up until SIGTERM; prints a line on standard output when it is ready. Returns an exit status."""
+    # Loading moto takes 2 s of a processor, which a shell need not wait for.
+    from vpclab.demo.faults import FaultCommands
+    from vpclab.lab import Lab
+
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     with Lab(replace(ONE_ZONE if zones == 1 else DEFAULT, office=OFFICE)) as lab:
         print("Setting up fence_aws", flush=True)
