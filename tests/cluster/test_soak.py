@@ -44,7 +44,7 @@ def test_everything_is_healthy_again_after_each_event(result: Result, lab: Lab) 
     assert lab.cluster.online() == set(lab.nodes)
     for service in result.services:
         assert len(lab.cluster.resource_runs_on(service.resource)) == 1
-        assert result.availability(service.address) > 0.1
+        assert result.record.availability(service.address) > 0.1
 
 
 def test_two_nodes_with_an_address_would_be_found(result: Result, lab: Lab) -> None:
