@@ -51,7 +51,10 @@ def lines(title: str, across: str, series: Mapping[str, Points]) -> str:
         parts.append(
             _text(WIDTH - RIGHT + 12, y, f"{name}, {points[-1][1]:.0f} ms", "start", f' style="fill:{colour}"')
         )
-    return _svg(title, HEIGHT, parts)
+    described = "; ".join(
+        f"{name}: " + ", ".join(f"{y:.0f} ms at {x:g}" for x, y in points) for name, points in series.items()
+    )
+    return _svg(title, f"By {across}. {described}", HEIGHT, parts)
 
 
 def timeline(title: str, spans: Sequence[tuple[str, float, float]]) -> str:
@@ -75,17 +78,23 @@ def timeline(title: str, spans: Sequence[tuple[str, float, float]]) -> str:
             f'<rect x="{x:.1f}" y="{y + 4}" width="{max(2.0, x2 - x):.1f}" height="16" rx="2" fill="{colour}"/>'
         )
         parts.append(_text(x2 + 6, y + 16, f"{to - start:.0f}" if to > start else f"at {start:.0f}", "start"))
-    return _svg(title, height, parts)
+    described = "; ".join(f"{what}: {start:.0f} to {to:.0f} ms" for what, start, to in spans)
+    return _svg(title, described, height, parts)
 
 
 def _text(x: float, y: float, text: str, anchor: str, more: str = "") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{escape(text)}</text>'
 
 
-def _svg(title: str, height: float, parts: list[str]) -> str:
+def _svg(title: str, description: str, height: float, parts: list[str]) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img">'
     page = f'<rect width="{WIDTH}" height="{height:.0f}" rx="8" class="page"/>'
-    named = [f"<title>{escape(title)}</title>", f"<style>\n{STYLE}\n</style>", page]
+    named = [
+        f"<title>{escape(title)}</title>",
+        f"<desc>{escape(description)}</desc>",
+        f"<style>\n{STYLE}\n</style>",
+        page,
+    ]
     return (
         "\n".join([head, *named, f'<text x="24" y="28" class="title">{escape(title)}</text>', *parts, "</svg>"]) + "\n"
     )
