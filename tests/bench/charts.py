@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from math import ceil, log10
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 760, 380
-LEFT, RIGHT, TOP, BOTTOM = 64, 170, 48, 48
+WIDTH, HEIGHT = 820, 380
+LEFT, RIGHT, TOP, BOTTOM = 84, 210, 48, 48
 COLOURS = ("#2563eb", "#b45309", "#0d9488", "#9333ea", "#dc2626")
 STYLE = """\
 text { font: 12px system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #59636e; }
