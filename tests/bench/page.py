@@ -135,7 +135,8 @@ def pictures(rows: list[dict[str, Any]]) -> list[str]:
 
 def outage_table(outages: dict[str, Any]) -> list[str]:
     """How long a client got no answer."""
-    lines = ["| what a client of three route tables sees | aws-vpc-move-ip | this agent |", "|---|--:|--:|"]
+    lines = [f"Times are milliseconds, medians of so many runs: {outages['times']}.", ""]
+    lines += ["| what a client of three route tables sees | aws-vpc-move-ip | this agent |", "|---|--:|--:|"]
     for row in outages["table"]:
         lines.append(f"| {row['what']} | {row['today'] * 1000:.0f} | {row['ours'] * 1000:.0f} |")
     return lines
