@@ -10,6 +10,9 @@ import re
 import subprocess
 from pathlib import Path
 
+FOREIGN_SETTINGS = ("ManageForeignRoutes", "ManageForeignRoutingPolicyRules")
+"""What networkd.conf(5) must set to "no": else networkd removes foreign routes and rules."""
+
 NM_CLOUD_SETUP_UNITS = ("nm-cloud-setup.timer", "nm-cloud-setup.service")
 
 _WANTS_DIRECTORIES = ("/etc/systemd/system", "/run/systemd/system")
@@ -37,10 +40,9 @@ def find_rivals_of_address(link_index: int) -> list[str]:
 def find_rivals_of_eni(mac: str) -> list[str]:
     """What configures or removes what an agent adds to the link of an ENI with this MAC, a sentence each."""
     rivals = []
-    if unset_foreign_settings():
-        rivals.append(
-            f"a restart of systemd-networkd removes the ENI's rules ({unset_foreign_settings()[-1]} is not 'no')"
-        )
+    unset = unset_foreign_settings()
+    if unset:
+        rivals.append(f"a restart of systemd-networkd removes the ENI's rules ({unset[-1]} is not 'no')")
     if is_enabled("NetworkManager.service") and not networkmanager_leaves(mac):
         rivals.append(f"NetworkManager configures the ENI's link too (its files do not name {mac})")
     return rivals
@@ -66,7 +68,7 @@ def read_settings(*paths: Path) -> dict[str, str]:
     """NAME=VALUE lines of files, in the order in which later ones win; those that are missing are empty."""
     found: dict[str, str] = {}
     for path in paths:
-        for line in _read(path).splitlines():
+        for line in read_file(path).splitlines():
             name, equals, value = line.partition("=")
             if equals and not line.lstrip().startswith(("#", ";")):
                 found[name.strip()] = value.strip().strip("'\"")
@@ -110,15 +112,14 @@ def kept_by_networkd(file: Path) -> str | None:
 
 
 def unset_foreign_settings() -> list[str]:
-    """What networkd.conf(5) must set to "no" and does not, if networkd runs: else it removes foreign routes and rules."""
+    """Those of FOREIGN_SETTINGS that are not set, if networkd runs."""
     if not is_enabled("systemd-networkd.service"):
         return []
     directories = list(reversed(_NETWORKD_DIRECTORIES))
     files = [Path(d, "networkd.conf") for d in directories]
     files += [path for d in directories for path in sorted(Path(d, "networkd.conf.d").glob("*.conf"))]
     settings = read_settings(*files)
-    wanted = ("ManageForeignRoutes", "ManageForeignRoutingPolicyRules")
-    return [name for name in wanted if settings.get(name, "yes").lower() not in ("no", "false", "0")]
+    return [name for name in FOREIGN_SETTINGS if settings.get(name, "yes").lower() not in ("no", "false", "0")]
 
 
 def networkmanager_leaves(mac: str) -> bool:
@@ -126,7 +127,7 @@ def networkmanager_leaves(mac: str) -> bool:
     for path in (path for d in _NETWORKMANAGER_DIRECTORIES for path in Path(d).glob("**/*.conf")):
         file = configparser.ConfigParser(strict=False, interpolation=None, delimiters="=")
         try:
-            file.read_string(_read(path))
+            file.read_string(read_file(path))
         except configparser.Error:
             continue
         told = [file.get("main", "no-auto-default", fallback=""), file.get("keyfile", "unmanaged-devices", fallback="")]
@@ -140,7 +141,8 @@ def networkmanager_leaves(mac: str) -> bool:
     return False
 
 
-def _read(path: Path) -> str:
+def read_file(path: Path) -> str:
+    """The text of a file; nothing where it cannot be read."""
     try:
         return path.read_text(errors="replace")
     except OSError:

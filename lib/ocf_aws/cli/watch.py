@@ -97,12 +97,12 @@ def _addresses_of(resource: str) -> list[str]:
         raise NothingKnown(f"{resource}: {text}")
     if facts.is_overlay_ip:
         return [str(facts.p.ip)]
-    if not facts.p.addresses:
-        eni = facts.gather(has_trials=False)["moved_eni"]
-        if eni is None:
-            raise NothingKnown(f"EC2 knows no ENI {facts.p.eni_id}")
-        return [str(address) for address in eni.addresses]
-    return [str(address) for address in facts.p.addresses]
+    if facts.p.addresses:
+        return [str(address) for address in facts.p.addresses]
+    eni = facts.gather(has_trials=False)["moved_eni"]
+    if eni is None:
+        raise NothingKnown(f"EC2 knows no ENI {facts.p.eni_id}")
+    return [str(address) for address in eni.addresses]
 
 
 def _measure(

@@ -11,12 +11,14 @@ from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed
 from ocf_aws.kernel.link import Link
 from ocf_aws.kernel.policy_routing import carries_default_route
 from ocf_aws.network_tools import (
+    FOREIGN_SETTINGS,
     enabled_nm_cloud_setup,
     find_networkd_file,
     is_enabled,
     kept_by_networkd,
     networkmanager_leaves,
     nm_cloud_setup_keeps_addresses,
+    read_file,
     read_settings,
     unset_foreign_settings,
 )
@@ -90,7 +92,7 @@ def check_foreign_routes(facts: Facts) -> Finding:
         return not_applicable("systemd-networkd does not run")
     if not unset_foreign_settings():
         return passed("leaves foreign routes and rules alone")
-    lines = "".join(f"{name}=no\\n" for name in ("ManageForeignRoutes", "ManageForeignRoutingPolicyRules"))
+    lines = "".join(f"{name}=no\\n" for name in FOREIGN_SETTINGS)
     return warning(
         "a restart of systemd-networkd removes the ENI's routes and rules",
         f"mkdir -p /etc/systemd/networkd.conf.d && printf '[Network]\\n{lines}' > /etc/systemd/networkd.conf.d/ocf-aws.conf"
@@ -146,7 +148,9 @@ def check_rp_filter(facts: Facts) -> Finding:
     if link is None or link.name == "lo":
         return not_applicable("packets come in by the primary ENI, or rules lead the answers back")
     # The larger of both counts: Documentation/networking/ip-sysctl.rst.
-    values = [_read(Path(f"/proc/sys/net/ipv4/conf/{each}/rp_filter")).strip() or "0" for each in ("all", link.name)]
+    values = [
+        read_file(Path(f"/proc/sys/net/ipv4/conf/{each}/rp_filter")).strip() or "0" for each in ("all", link.name)
+    ]
     if max(values) != "1" or facts.p.ip.is_ipv6 or link.mac == facts.get("primary_mac") or carries_default_route(link):
         return passed(f"does not drop packets from {link.name}")
     return warning(
@@ -178,10 +182,3 @@ def _link(facts: Facts) -> Link | None:
         return link
     eni = facts.get("moved_eni")
     return next((link for link in facts["links"] if eni and link.mac == eni.mac), None)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""

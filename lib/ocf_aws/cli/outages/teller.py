@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ocf_aws.cli.outages.record import Recorder, Stretch
 from ocf_aws.cli.outages.target import TIMEOUT
-from ocf_aws.cli.outages.timeline import length
+from ocf_aws.cli.outages.timeline import errors_text, length
 
 
 @dataclass
@@ -85,8 +85,3 @@ class Teller:
             state.is_told = True
         if state.is_told:
             state.outage = silent
-
-
-def errors_text(errors: tuple[str, ...]) -> str:
-    """What the network said, in parentheses; nothing where it said nothing."""
-    return f" ({', '.join(errors)})" if errors else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ocf_aws.cli.outages.record import MINIMUM, Outage, Record
+from ocf_aws.cli.outages.record import MINIMUM, Record
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,20 @@ def _told(record: Record, address: str, minimum: float) -> Iterator[tuple[float,
     for stretch in record.answers(address, minimum):
         outage = outages.pop(stretch.start, None)
         if outage:
-            yield stretch.start, (f"{stretch.host} answers, after {length(outage.seconds)} of silence{_errors(outage)}")
+            yield (
+                stretch.start,
+                (f"{stretch.host} answers, after {length(outage.seconds)} of silence{errors_text(outage.errors)}"),
+            )
         elif stretch.host != before:
             yield stretch.start, f"{stretch.host} answers"
         before = stretch.host
     for outage in outages.values():
         silence = length(outage.seconds)
-        yield outage.start, f"nobody answers, for {silence} so far{_errors(outage)}"
+        yield outage.start, f"nobody answers, for {silence} so far{errors_text(outage.errors)}"
     if before is None:
         yield record.end, "nobody has answered"
 
 
-def _errors(outage: Outage) -> str:
-    return f" ({', '.join(outage.errors)})" if outage.errors else ""
+def errors_text(errors: tuple[str, ...]) -> str:
+    """What the network said, in parentheses; nothing where it said nothing."""
+    return f" ({', '.join(errors)})" if errors else ""
