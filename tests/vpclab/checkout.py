@@ -10,6 +10,8 @@ from pathlib import Path
 from vpclab.command import run
 
 CHECKOUT = Path(__file__).parents[2]
+PYTHONPATH = f"{CHECKOUT}/lib:{CHECKOUT}/tests"
+"""For a program that needs the library and the lab."""
 
 
 def build(directory: Path, version: str, *targets: str) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vpclab.checkout import CHECKOUT
+from vpclab.checkout import CHECKOUT, PYTHONPATH
 from vpclab.waiting import wait_until
 
 IP = "192.168.10.10"
@@ -25,7 +25,7 @@ def vpclab(*words: str, typed: str = "", user: int | None = None) -> subprocess.
         capture_output=True,
         text=True,
         timeout=180,
-        env={**os.environ, "PYTHONPATH": f"{CHECKOUT}/lib:{CHECKOUT}/tests"},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH},
         user=user,
     )
 

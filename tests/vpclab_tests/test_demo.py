@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vpclab import sandbox
-from vpclab.checkout import CHECKOUT
+from vpclab.checkout import PYTHONPATH
 
 SANDBOXED = [sys.executable, sandbox.__file__, sys.executable, "-m", "vpclab"]
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", f"{CHECKOUT}/lib:{CHECKOUT}/tests")
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
 
 
 def processes() -> set[str]:

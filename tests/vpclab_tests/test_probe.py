@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ocf_aws.cli.outages.target import SILENCE
-from vpclab.checkout import CHECKOUT
+from vpclab.checkout import PYTHONPATH
 from vpclab.client import responder
 from vpclab.client.watch import Watch
 from vpclab.client.wires import LINKS, Wires
@@ -155,7 +155,7 @@ def test_client_ends_with_the_one_who_reads_it(wires: Served) -> None:
         stdin=subprocess.PIPE,
     )
     assert reader.stdin
-    library = f"PYTHONPATH={CHECKOUT}/lib:{CHECKOUT}/tests"
+    library = f"PYTHONPATH={PYTHONPATH}"
     command = ["env", library, "/usr/bin/python3", "-s", "-m", "vpclab.client.probe", wires.address]
     watching = wires.client.popen(*command, stdin=subprocess.PIPE, stdout=reader.stdin)
     reader.kill()

@@ -10,7 +10,7 @@ from typing import Any
 
 from ocf_aws.cli.outages.record import MINIMUM, Outage, Record, Recorder, Stretch
 from ocf_aws.cli.outages.target import INTERVAL
-from vpclab.checkout import CHECKOUT
+from vpclab.checkout import PYTHONPATH
 
 
 class ClientEnded(Exception):
@@ -32,7 +32,7 @@ class Watch:
         self,
         run: Callable[..., subprocess.Popen[Any]],
         addresses: Iterable[str],
-        library: str = f"{CHECKOUT}/lib:{CHECKOUT}/tests",
+        library: str = PYTHONPATH,
         interval: float = INTERVAL,
     ) -> None:
         self.addresses = tuple(addresses)

@@ -18,7 +18,6 @@ PLACES = {
 }
 """What the placeholders of the examples stand for on Debian."""
 
-_CONFIGURATION = f"/etc/postgresql/{VERSION}/main"
 _SETTINGS = "listen_addresses = '*'\nwal_keep_size = 64MB\n"
 # No password: nobody but the lab reaches its network.
 _ACCESS = "local all all peer\nhost all all 0.0.0.0/0 trust\nhost replication replicator 0.0.0.0/0 trust\n"
@@ -34,8 +33,8 @@ def create_pair(primary: Instance, standby: Instance, settings: Mapping[str, str
         node.enable("postgresql", "#!/bin/sh\nexec systemd-tmpfiles --create postgresql-common.conf\n")
         node.run("systemd-tmpfiles", "--create", "postgresql-common.conf")
         node.run("sh", "-c", f"pg_dropcluster --stop {VERSION} main; pg_createcluster {VERSION} main")
-        node.write(f"{_CONFIGURATION}/conf.d/lab.conf", _SETTINGS + settings[node.name], owner="postgres")
-        node.write(f"{_CONFIGURATION}/pg_hba.conf", access + _ACCESS, owner="postgres")
+        node.write(f"{PLACES['PGCONFDIR']}/conf.d/lab.conf", _SETTINGS + settings[node.name], owner="postgres")
+        node.write(f"{PLACES['PGCONFDIR']}/pg_hba.conf", access + _ACCESS, owner="postgres")
     _control(primary, "start")
     # The settings may have it wait for a standby, and there is none yet.
     sql(primary, "SET synchronous_commit = local; CREATE ROLE replicator LOGIN REPLICATION; CREATE ROLE client LOGIN;")

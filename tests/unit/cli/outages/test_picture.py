@@ -10,23 +10,11 @@ from xml.etree import ElementTree
 import pytest
 
 from ocf_aws.cli.outages import picture, text_metrics
-from ocf_aws.cli.outages.record import Record, Stretch
+from ocf_aws.cli.outages.record import Record
 from ocf_aws.cli.outages.timeline import Event
+from unit.fakes.failover import ADDRESS, ZERO, failover, stretches
 
-ZERO = 1_800_000_000.0
-ADDRESS = "192.168.77.10"
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def stretches(address: str, end: float, *changes: tuple[float, str | None]) -> tuple[Stretch, ...]:
-    """Of an address at which nobody answers at first, then who the changes say."""
-    bounds = itertools.pairwise([(0.0, None), *changes, (end, None)])
-    return tuple(Stretch(address, host, ZERO + start, ZERO + until, probes=1) for (start, host), (until, _) in bounds)
-
-
-def failover() -> Record:
-    changes = [(1, "node1"), (5, None), (5.31, "node2"), (20, None), (23.1, "node1")]
-    return Record({ADDRESS: stretches(ADDRESS, 30, *changes)})
 
 
 def boxes(svg: ElementTree.Element) -> list[tuple[float, float, float, float]]:
@@ -51,7 +39,8 @@ def busy(seed: int, addresses: int, events: int, seconds: float) -> str:
     seen = {}
     for number in range(addresses):
         address = f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:04x}"
-        time, changes = chance.uniform(0, 3), list[tuple[float, str | None]]()
+        time = chance.uniform(0, 3)
+        changes: list[tuple[float, str | None]] = []
         while time < seconds - 6:
             changes.append((time, f"node{chance.randint(1, 4)}"))
             changes.append((time := time + chance.expovariate(8 / seconds), None))

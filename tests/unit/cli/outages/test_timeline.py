@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
 from ocf_aws.cli.outages.record import Record, Stretch
 from ocf_aws.cli.outages.timeline import Event, as_text, length
-
-ZERO = 1_800_000_000.0
-ADDRESS = "192.168.77.10"
-
-
-def stretches(address: str, end: float, *changes: tuple[float, str | None]) -> tuple[Stretch, ...]:
-    """Of an address at which nobody answers at first, then who the changes say."""
-    bounds = itertools.pairwise([(0.0, None), *changes, (end, None)])
-    return tuple(Stretch(address, host, ZERO + start, ZERO + until, probes=1) for (start, host), (until, _) in bounds)
-
-
-def failover() -> Record:
-    changes = [(1, "node1"), (5, None), (5.31, "node2"), (20, None), (23.1, "node1")]
-    return Record({ADDRESS: stretches(ADDRESS, 30, *changes)})
+from unit.fakes.failover import ADDRESS, ZERO, failover, stretches
 
 
 def test_text_tells_events_and_who_answers_after_which_silence() -> None:
