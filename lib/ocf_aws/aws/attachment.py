@@ -6,7 +6,7 @@ from time import monotonic
 
 from ocf_aws.aws.errors import AccessDenied, NoCredentials, Rejected
 from ocf_aws.aws.network_interfaces import attach, describe_interfaces, detach, find_interface, is_running
-from ocf_aws.ocf.errors import HardError, SoftError, Unknown, shorten
+from ocf_aws.ocf.errors import HardError, SoftError, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ class Attachment:
     def _late(self, problem: str) -> SoftError:
         """What to tell when the time is over; of a holder that does not let go, what a person can do about it."""
         if self.eni.attachment_status != "detaching" or self._force == "after":
-            return SoftError(shorten(f"{self.eni.id} is not attached here in time: {problem}"))
+            return SoftError(f"{self.eni.id} is not attached here in time: {problem}")
         return SoftError(
             f"fence {self.eni.holder} or set force_detach=after: {self.eni.id} is still detaching from it",
             f"by hand: aws ec2 detach-network-interface --attachment-id {self.eni.attachment_id} --force",

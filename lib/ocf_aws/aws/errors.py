@@ -13,7 +13,6 @@ from ocf_aws.ocf.errors import (
     NotPermitted,
     SoftError,
     Unknown,
-    shorten,
 )
 
 TYPE_CHECKING = False
@@ -110,11 +109,11 @@ def failure(what: str, response: Mapping[str, Any]) -> Failure:
     if code in _ACCESS_DENIED:
         return AccessDenied(_denied_reason(what, code, message), detail)
     if code in _CREDENTIALS_REFUSED:
-        return CredentialsRefused(shorten(f"{what}: EC2 does not accept the credentials ({code}): {message}"), detail)
+        return CredentialsRefused(f"{what}: EC2 does not accept the credentials ({code}): {message}", detail)
     if code in _UNANSWERED or status >= 500 or status == 429:
-        return Unanswered(shorten(f"{what}: no answer ({code}): {message}"), detail)
+        return Unanswered(f"{what}: no answer ({code}): {message}", detail)
     kind = RejectedForNow if _is_of_a_moment(code) else RejectedForGood
-    return kind(shorten(f"{what} failed ({code}): {message}"), detail, code)
+    return kind(f"{what} failed ({code}): {message}", detail, code)
 
 
 def _is_of_a_moment(code: str) -> bool:

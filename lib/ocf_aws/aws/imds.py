@@ -15,7 +15,7 @@ from json import loads
 from urllib.parse import urlsplit
 
 from ocf_aws.ip import IpAddress, IpNetwork
-from ocf_aws.ocf.errors import Unknown, shorten
+from ocf_aws.ocf.errors import Unknown
 from ocf_aws.threads import call_within
 
 TYPE_CHECKING = False
@@ -89,7 +89,7 @@ class Imds:
         """MAC of the primary ENI."""
         mac = self.require("meta-data/mac").strip().lower()
         if len(mac) != 17:
-            raise Unknown(shorten(f"IMDS answers nonsense: '{mac}' is no MAC"))
+            raise Unknown(f"IMDS answers nonsense: '{mac}' is no MAC")
         return mac
 
     def interface(self, mac: str, fact: str) -> str | None:
@@ -145,11 +145,11 @@ class Imds:
         try:
             answer: dict[str, str] = loads(text)
             if answer.get("Code", "Success") != "Success":
-                raise Unknown(shorten(f"IMDS gives no credentials for the role {role}: {answer['Code']}"))
+                raise Unknown(f"IMDS gives no credentials for the role {role}: {answer['Code']}")
             return {name: answer[name] for name in ("AccessKeyId", "SecretAccessKey", "Token")}
         except (ValueError, LookupError, AttributeError, TypeError) as error:
             # Never the text, which may be half of a secret.
-            raise Unknown(shorten(f"IMDS gives no credentials for the role {role}: incomplete answer")) from error
+            raise Unknown(f"IMDS gives no credentials for the role {role}: incomplete answer") from error
 
     @staticmethod
     def _role(roles: str | None) -> str | None:
@@ -164,7 +164,7 @@ class Imds:
         try:
             return tuple(IpNetwork.parse(word) for word in words)
         except ValueError as error:
-            raise Unknown(shorten(f"IMDS answers nonsense: {error}")) from error
+            raise Unknown(f"IMDS answers nonsense: {error}") from error
 
     def _ask(self, path: str) -> str | None:
         if self._unavailable is not None:
@@ -218,7 +218,7 @@ class Imds:
             answer = connection.getresponse()
             return answer.status, answer.read().decode(errors="replace")
         except (OSError, HTTPException) as error:
-            raise Unknown(shorten(f"IMDS at {place} does not answer: {str(error) or type(error).__name__}")) from error
+            raise Unknown(f"IMDS at {place} does not answer: {str(error) or type(error).__name__}") from error
         except ValueError as error:
             # Of a token that no header can carry; the error would tell it.
             raise Unknown(f"IMDS answers nonsense for {path}") from error

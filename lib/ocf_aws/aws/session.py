@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ocf_aws.aws.errors import NoCredentials, RejectedForGood, Unanswered, failure
 from ocf_aws.aws.loading import load_boto3, read_authorities, share_ssl_context, use_service_models
-from ocf_aws.ocf.errors import Failure, FatalError, HardError, NotInstalled, NotPermitted, shorten
+from ocf_aws.ocf.errors import Failure, FatalError, HardError, NotInstalled, NotPermitted
 from ocf_aws.parameters import without_password
 from ocf_aws.record import Record
 from ocf_aws.threads import call_within
@@ -41,7 +41,7 @@ def require_boto3(is_whole: bool = False) -> Any:
         return load_boto3(is_whole)
     except ImportError as error:
         raise NotInstalled(
-            shorten(f"install python3-boto3: boto3 cannot be loaded on this node ({error})"), str(error)
+            f"install python3-boto3: boto3 cannot be loaded on this node ({error})", str(error)
         ) from error
 
 
@@ -103,20 +103,16 @@ def make_client(
             raise
         return make_client(service, access, imds, deadline, credentials, is_whole=True)
     except aws.ProfileNotFound as error:
-        raise NotPermitted(
-            shorten(f"drop parameter 'profile' to use the instance's role, or correct it: {error}")
-        ) from error
+        raise NotPermitted(f"drop parameter 'profile' to use the instance's role, or correct it: {error}") from error
     except (aws.InvalidRegionError, aws.InvalidProxiesConfigError) as error:
-        raise FatalError(shorten(f"correct the definition: {error}")) from error
+        raise FatalError(f"correct the definition: {error}") from error
     except (aws.ConfigParseError, aws.InvalidConfigError, aws.PartialCredentialsError, UnicodeDecodeError) as error:
-        raise HardError(shorten(f"correct root's ~/.aws on this node: {error}"), str(error)) from error
+        raise HardError(f"correct root's ~/.aws on this node: {error}", str(error)) from error
     except ValueError as error:
-        raise FatalError(shorten(f"correct the definition: {error}")) from error
+        raise FatalError(f"correct the definition: {error}") from error
     except Exception as error:
         # Providers of credentials fail in ways of their own, and for a moment: a process, a file, IMDS, STS.
-        raise Unanswered(
-            shorten(f"no client for {service}: {str(error) or type(error).__name__}"), str(error)
-        ) from error
+        raise Unanswered(f"no client for {service}: {str(error) or type(error).__name__}", str(error)) from error
 
 
 def invoke(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,11 +135,11 @@ def invoke(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str,
             "give the instance a role, or set parameter 'profile': no AWS credentials on this node", f"{what}: {error}"
         ) from error
     except aws.ParamValidationError as error:
-        raise RejectedForGood(shorten(f"{what}: {error}"), str(error), "ParamValidation") from error
+        raise RejectedForGood(f"{what}: {error}", str(error), "ParamValidation") from error
     except Exception as error:
         # Time-outs, refused and broken connections, TLS, answers that no parser understands, and whatever else.
         text = without_password(str(error)) if "proxy" in str(error).lower() else str(error)
-        raise Unanswered(shorten(f"{what}: {text or type(error).__name__}"), text) from error
+        raise Unanswered(f"{what}: {text or type(error).__name__}", text) from error
     # Anything with status 200 passes for an answer in botocore, the page of a proxy's log-in too; EC2's have an id.
     if not isinstance(answer, dict) or not answer.get("ResponseMetadata", {}).get("RequestId"):
         raise Unanswered(f"{what}: what answered is not {what.partition(':')[0]}: is a proxy in between?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from shutil import which
 
-from ocf_aws.ocf.errors import Unknown, shorten
+from ocf_aws.ocf.errors import Unknown
 
 _COMMAND_SECONDS = 10.0
 
@@ -17,10 +17,10 @@ def run(*command: str, timeout: float = _COMMAND_SECONDS) -> str:
     except FileNotFoundError:
         raise Unknown(f"{command[0]} is not installed: this node is in no cluster") from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unknown(shorten(f"{command[0]}: {error}")) from error
+        raise Unknown(f"{command[0]}: {error}") from error
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines()
-        raise Unknown(shorten(f"{' '.join(command[:3])}: {words[-1] if words else f'exit status {done.returncode}'}"))
+        raise Unknown(f"{' '.join(command[:3])}: {words[-1] if words else f'exit status {done.returncode}'}")
     return done.stdout
 
 

@@ -10,7 +10,7 @@ from time import monotonic
 
 from ocf_aws.kernel.netlink import RTM_GETLINK, RTM_NEWLINK, dump, encode_attribute, split_attributes
 from ocf_aws.ocf.deadline import Deadline
-from ocf_aws.ocf.errors import NotInstalled, shorten
+from ocf_aws.ocf.errors import NotInstalled
 from ocf_aws.record import Record
 
 TYPE_CHECKING = False
@@ -79,9 +79,7 @@ def require_link(name: str) -> Link:
     if link is None:
         present = ", ".join(sorted(each.name for each in list_links() if each.name != "lo"))
         raise NotInstalled(
-            shorten(
-                f"leave out or correct parameter 'interface': '{name}' does not exist on this node (it has {present})"
-            )
+            f"leave out or correct parameter 'interface': '{name}' does not exist on this node (it has {present})"
         )
     return link
 

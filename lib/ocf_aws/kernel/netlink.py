@@ -223,7 +223,7 @@ def _message_class(name: str) -> Any:
         return getattr(_import(f"pyroute2.netlink.rtnl.{name}"), name)
     except ImportError as error:
         raise NotInstalled(
-            f"install python3-pyroute2: pyroute2 cannot be loaded on this node ({error})"[:127], str(error)
+            f"install python3-pyroute2: pyroute2 cannot be loaded on this node ({error})", str(error)
         ) from error
 
 

@@ -145,12 +145,12 @@ class ParameterValues:
     def require_right(self) -> None:
         """Raises FatalError naming each parameter that is wrong or missing."""
         if self.wrong:
-            raise FatalError(shorten("; ".join(self.wrong.values())), "; ".join(self.wrong.values()))
+            raise FatalError("; ".join(self.wrong.values()), "; ".join(self.wrong.values()))
 
     def require_known(self) -> None:
         """Raises FatalError naming each parameter that the agent does not have."""
         if self.unknown:
-            raise FatalError(shorten(self.unknown_text), self.unknown_text)
+            raise FatalError(self.unknown_text, self.unknown_text)
 
     @property
     def unknown_text(self) -> str:

@@ -32,7 +32,7 @@ class ExitStatus:
 class Failure(Exception):
     """An action that cannot end well.
 
-    reason: what `str()` gives: one line a person can act on, the remedy first, at most REASON_LENGTH characters.
+    reason: one line a person can act on, the remedy first. `str()` gives at most REASON_LENGTH characters of it.
     detail: more of it for the log, such as a command to run or the id of a request.
     """
 
@@ -44,7 +44,7 @@ class Failure(Exception):
     """Whether a service elsewhere says so, and not this node."""
 
     def __init__(self, reason: str, detail: str = ""):
-        super().__init__(reason)
+        super().__init__(shorten(reason))
         self.detail = detail
 
     def about(self, objects: str) -> str:
@@ -111,7 +111,7 @@ def full_text(error: Exception) -> str:
 
 def unforeseen(error: BaseException) -> Unknown:
     """An exception that nobody expected, as a Failure: it says nothing about the resource."""
-    return Unknown(shorten(f"unexpected error: {type(error).__name__}: {error}"))
+    return Unknown(f"unexpected error: {type(error).__name__}: {error}")
 
 
 def shorten(text: str, length: int = REASON_LENGTH) -> str:
