@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ocf_aws.ocf.errors import Failure, SoftError, unforeseen
+from ocf_aws.ocf.errors import Failure, SoftError, as_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,10 +38,8 @@ class ChildProcess:
 
         try:
             outcome: Any = work()
-        except Failure as failure:
-            outcome = failure
         except BaseException as error:  # the parent has to know, whatever it is
-            outcome = unforeseen(error)
+            outcome = as_failure(error)
         try:
             with open(writer, "wb") as pipe:
                 pickle.dump(outcome, pipe)

@@ -25,7 +25,7 @@ from ocf_aws.cli.policy_statements import Place
 from ocf_aws.ip import IpAddress
 from ocf_aws.kernel.address import list_addresses
 from ocf_aws.kernel.link import find_link_by_mac, list_links
-from ocf_aws.ocf.errors import Failure, Unknown, unforeseen
+from ocf_aws.ocf.errors import Failure, Unknown, as_failure
 from ocf_aws.threads import outcomes
 
 IMDS_SECONDS = 3.0
@@ -298,10 +298,8 @@ def _outcome(ask: Callable[[], Any]) -> Any:
     """The answer, or the Failure in its place, whatever happens."""
     try:
         return ask()
-    except Failure as failure:
-        return failure
     except Exception as error:
-        return unforeseen(error)
+        return as_failure(error)
 
 
 def _denied(name: str, ask: Callable[[], Any]) -> list[tuple[str, Failure]]:

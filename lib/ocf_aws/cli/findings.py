@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Union
 
 from ocf_aws.aws.errors import AccessDenied
-from ocf_aws.ocf.errors import Failure, full_text
+from ocf_aws.ocf.errors import as_failure
 
 PASSED = "passed"
 FAILED = "failed"
@@ -74,7 +74,7 @@ class Check:
         except AccessDenied as error:
             found = [unknown(str(error), "ocf-aws policy --with-check")]
         except Exception as error:
-            found = [unknown(str(error) if isinstance(error, Failure) else full_text(error))]
+            found = [unknown(str(as_failure(error)))]
         return [replace(each, name=self.name, resource=resource) for each in found]
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from ocf_aws.cli.arguments import parser
 from ocf_aws.cli.definition import NothingKnown, UsageError
 from ocf_aws.cli.output import UNKNOWN, USAGE, Output
-from ocf_aws.ocf.errors import Failure, unforeseen
+from ocf_aws.ocf.errors import Failure, as_failure
 
 
 def run(argv: Sequence[str]) -> int:
@@ -29,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("OCF_AWS_DEBUG"):
             raise
-        return _say(f"{unforeseen(error)} (OCF_AWS_DEBUG=1 shows where)", UNKNOWN)
+        return _say(f"{as_failure(error)} (OCF_AWS_DEBUG=1 shows where)", UNKNOWN)
 
 
 def _say(text: str, status: int) -> int:

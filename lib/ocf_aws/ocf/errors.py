@@ -104,14 +104,9 @@ class NotRunning(Failure):
     status = ExitStatus.NOT_RUNNING
 
 
-def full_text(error: Exception) -> str:
-    """An exception in words, for the log."""
-    return error.full_text if isinstance(error, Failure) else unforeseen(error).full_text
-
-
-def unforeseen(error: BaseException) -> Unknown:
-    """An exception that nobody expected, as a Failure: it says nothing about the resource."""
-    return Unknown(f"unexpected error: {type(error).__name__}: {error}")
+def as_failure(error: BaseException) -> Failure:
+    """A Failure as it is; an exception that nobody expected as Unknown: it says nothing about the resource."""
+    return error if isinstance(error, Failure) else Unknown(f"unexpected error: {type(error).__name__}: {error}")
 
 
 def shorten(text: str, length: int = REASON_LENGTH) -> str:

@@ -22,7 +22,7 @@ from ocf_aws.ocf.errors import (
     SoftError,
     Unimplemented,
     Unknown,
-    unforeseen,
+    as_failure,
 )
 from ocf_aws.ocf.log import Log
 from ocf_aws.record import Record
@@ -127,7 +127,7 @@ def _attempt(context: Context) -> None:
         from traceback import format_exc
 
         context.log.debug(format_exc())
-        raise unforeseen(error) from error
+        raise as_failure(error) from error
 
 
 def _check_parameters(context: Context, action: Action) -> bool:
@@ -146,6 +146,9 @@ def _check_parameters(context: Context, action: Action) -> bool:
         p.require_known()
     elif p.unknown and action.outlasts:
         log.warning(p.unknown_text)
+    idle = [each.name for each in context.agent.parameters if not each.has_effect and each.name in p.given]
+    if idle and action.name == "start":
+        log.info(f"without effect in {context.agent.name}: {', '.join(idle)}")
     return True
 
 
@@ -157,15 +160,12 @@ def _outlast(context: Context, action: Action) -> None:
     kind: type[Failure] | None = None
     since = 0.0
     failure: Failure = Unknown("no time left")
-    met: Failure
     for _ in context.deadline.earlier(_ATTEMPT_SECONDS).attempts(_RETRY_SECONDS, _LONGEST_RETRY_SECONDS):
         try:
             action.function(context)
             return
-        except Failure as error:
-            met = error
         except Exception as error:
-            met = unforeseen(error)
+            met = as_failure(error)
         gc.enable()
         if kind and isinstance(met, Unknown) and not context.deadline.left():
             # It was cut off by the deadline: what was met before tells more.

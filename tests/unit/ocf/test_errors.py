@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocf_aws.ocf import errors as e
-from ocf_aws.ocf.errors import REASON_LENGTH, SETTLE_SECONDS, combine, full_text, shorten, unforeseen
+from ocf_aws.ocf.errors import REASON_LENGTH, SETTLE_SECONDS, as_failure, combine, shorten
 
 TABLES = [f"rtb-{number:017x}" for number in range(1, 9)]
 
@@ -41,13 +41,13 @@ def test_only_what_is_unknown_is_never_certain() -> None:
 
 def test_the_full_text_has_the_detail_behind_the_reason() -> None:
     assert e.SoftError("do this", "request 7").full_text == "do this (request 7)"
-    assert e.SoftError("do this").full_text == full_text(e.SoftError("do this")) == "do this"
+    assert e.SoftError("do this").full_text == as_failure(e.SoftError("do this")).full_text == "do this"
 
 
 def test_an_exception_that_nobody_foresaw_is_unknown_and_named() -> None:
-    failure = unforeseen(ValueError("no number"))
+    failure = as_failure(ValueError("no number"))
     assert isinstance(failure, e.Unknown)
-    assert str(failure) == full_text(ValueError("no number")) == "unexpected error: ValueError: no number"
+    assert str(failure) == as_failure(ValueError("no number")).full_text == "unexpected error: ValueError: no number"
 
 
 def test_a_text_is_cut_between_words_and_says_so() -> None:
@@ -107,7 +107,7 @@ def test_the_hardest_kind_wins_and_is_told_first(kinds: list[type[e.Failure]]) -
 
 
 def test_what_is_unknown_everywhere_stays_unknown() -> None:
-    combined = combine([("rtb-1", e.Unknown("no answer")), ("rtb-2", unforeseen(KeyError("x")))])
+    combined = combine([("rtb-1", e.Unknown("no answer")), ("rtb-2", as_failure(KeyError("x")))])
     assert type(combined) is e.Unknown and combined.certain_after == float("inf")
 
 

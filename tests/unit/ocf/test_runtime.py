@@ -34,7 +34,11 @@ def act(
     name: str, function: Callable[[Context], None] | None = None, environ: dict[str, str] | None = None
 ) -> tuple[int, str, str]:
     """Run an agent whose one action does this; returns exit status, stdout and stderr."""
-    parameters = (Parameter("ip", "s", "l", required=True), Parameter("count", "s", "l", type="integer"))
+    parameters = (
+        Parameter("ip", "s", "l", required=True),
+        Parameter("count", "s", "l", type="integer"),
+        Parameter("awscli", "s", "l", has_effect=False),
+    )
     action = Action(name, function, 5, outlasts=name in OUTLASTING, needs=("ip",)) if function else None
     agent = Agent("an-agent", "1.0", "s", "l", parameters, (action,) if action else ())
     stdout, stderr = io.StringIO(), io.StringIO()
@@ -199,6 +203,14 @@ def test_an_unknown_parameter_is_refused_by_validate_all_and_warned_of_by_start(
     status, _, stderr = act("start", lambda context: None, environ)
     assert status == 0 and "WARNING: unknown parameter 'colour'" in stderr
     assert act("monitor", lambda context: None, environ) == (0, "", "")
+
+
+def test_start_says_once_which_parameters_are_without_effect(clock: Clock) -> None:
+    environ = {**RIGHT, "OCF_RESKEY_awscli": "/bin/aws"}
+    status, _, stderr = act("start", Episode(clock, (9, e.Unknown("EC2 does not answer"))), environ)
+    assert status == 0 and stderr.count("INFO: without effect in an-agent: awscli\n") == 1
+    assert act("start", lambda context: None) == act("reload-agent", lambda context: None, environ) == (0, "", "")
+    assert "effect" not in act("stop", lambda context: None, environ)[2]
 
 
 # --- outlasting trouble -----------------------------------------------------------------------------------------------
