@@ -131,8 +131,8 @@ def test_a_stop_of_an_overlay_ip(load: Loader, address: None) -> None:
 OVERLAY_IP_AND_EC2 = OVERLAY_IP | {
     f"ocf_aws.{name}"
     for name in (
-        "aws aws.client aws.errors aws.imds aws.loading aws.network_interfaces aws.route_tables aws.session site_packages"
-        " threads"
+        "aws aws.client aws.errors aws.imds aws.loading aws.network_interfaces aws.route_tables aws.route_update aws.session"
+        " aws.source_dest_check site_packages threads"
     ).split()
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 from ocf_aws.aws.errors import AccessDenied, NoCredentials, Rejected
-from ocf_aws.aws.network_interfaces import attach, describe_interfaces, detach, find_interface, is_running
+from ocf_aws.aws.network_interfaces import attach, describe_interfaces, detach, is_running, reread_interface
 from ocf_aws.ocf.errors import HardError, SoftError, Unknown
 
 TYPE_CHECKING = False
@@ -127,11 +127,7 @@ class Attachment:
             raise SoftError(f"EC2 accepted to attach {self.eni.id} here, but it is {self.eni.attachment_text}")
 
     def _refresh(self) -> None:
-        eni = find_interface(self._ec2, self.eni.id)
-        if eni is None:
-            # It has been seen: the answer is old, or of a part of EC2 that does not know yet.
-            raise Unknown(f"EC2 tells nothing of {self.eni.id} at the moment")
-        self.eni = eni
+        self.eni = reread_interface(self._ec2, self.eni.id)
 
     def _may_pass(self, error: Rejected) -> bool:
         """Whether what EC2 refused may be possible in a moment. Raises as Client.call."""

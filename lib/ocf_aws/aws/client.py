@@ -89,6 +89,7 @@ class Client:
 def prepare(context: Context, *facts: Callable[[Imds], object]) -> Imds:
     """IMDS, which has been asked for `facts`, and boto3 loaded: both take their time, at the same time. Raises NotInstalled."""
     imds = open_imds(context)
+    facts = (*facts, lambda imds: context.parameters.region or imds.region)
     if not context.parameters.profile:
         facts = (*facts, Imds.read_role_ahead)
     reading = BackgroundThread(partial(imds.read_ahead, *facts))

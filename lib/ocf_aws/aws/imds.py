@@ -96,6 +96,10 @@ class Imds:
         """A fact (`interface-id`, `vpc-id`, ...) about the ENI with this MAC, None where the instance has no such ENI."""
         return self.get(f"{_INTERFACES}{mac}/{fact}")
 
+    def eni_mac(self, mac: str) -> str:
+        """MAC of the ENI that packets for the link with this MAC come in by: its own, else the primary one. Raises Unknown."""
+        return mac if self.interface(mac, "interface-id") else self.primary_mac
+
     def device_indexes(self) -> set[int]:
         """The device indexes that are taken on this instance, as far as IMDS knows. Raises Unknown."""
         found = set()

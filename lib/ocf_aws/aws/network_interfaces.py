@@ -115,6 +115,14 @@ def find_interface(ec2: Client, eni_id: str) -> Eni | None:
     return next(iter(describe_interfaces(ec2, "network-interface-id", eni_id)), None)
 
 
+def reread_interface(ec2: Client, eni_id: str) -> Eni:
+    """As find_interface, of an ENI that is known to be there. Raises Unknown where EC2 tells of none: the answer is old."""
+    eni = find_interface(ec2, eni_id)
+    if eni is None:
+        raise Unknown(f"EC2 tells nothing of {eni_id} at the moment")
+    return eni
+
+
 def require_interface(ec2: Client, eni_id: str) -> Eni:
     """As find_interface. Raises NotFound where EC2 tells of none."""
     eni = find_interface(ec2, eni_id)
@@ -196,13 +204,3 @@ def keep_on_termination(ec2: Client, eni: Eni) -> None:
     """Let the ENI outlive the instance that it is attached to. Raises as Client.call."""
     change = {"AttachmentId": eni.attachment_id, "DeleteOnTermination": False}
     ec2.call("modify_network_interface_attribute", NetworkInterfaceId=eni.id, Attachment=change)
-
-
-def disable_source_dest_check(ec2: Client, eni_id: str, **more: Any) -> None:
-    """Turn the source/destination check off. `more` may say DryRun. Raises as Client.call.
-
-    On the ENI, never on the instance: EC2 refuses that where an instance has several ENIs ("Enable or disable
-    source/destination checking", EC2 user guide).
-    """
-    value = {"Value": False}
-    ec2.call("modify_network_interface_attribute", NetworkInterfaceId=eni_id, SourceDestCheck=value, **more)

@@ -1,31 +1,24 @@
-"""Routes for one address in VPC route tables: whose they are, and making them this instance's."""
+"""Routes for one address in VPC route tables: where they lead, and where they are to lead."""
 
 from __future__ import annotations
 
 from functools import partial
-from threading import Event
 
-from ocf_aws.aws.errors import AccessDenied, Conflict, NotFound, Rejected
+from ocf_aws.aws.errors import NotFound
+from ocf_aws.aws.network_interfaces import describe_interfaces
 from ocf_aws.ip import IpAddress
-from ocf_aws.ocf.errors import SETTLE_SECONDS, Failure, HardError, Unknown, combine, shorten
+from ocf_aws.ocf.errors import Failure, Unknown
 from ocf_aws.record import Record
-from ocf_aws.threads import BackgroundThread, outcomes, results
+from ocf_aws.threads import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from ocf_aws.aws.client import Client
-    from ocf_aws.ocf.deadline import Deadline
-    from ocf_aws.ocf.log import Log
+    from ocf_aws.aws.imds import Imds
     from ocf_aws.parameters import RouteTableSelector
-
-_FIRST_READ_BACK = 0.05
-"""Seconds after a write went out until it is read back, at the latest: an answer may take longer."""
-
-_FIRST_PAUSE = 0.01
-"""Seconds until an answer that is old is asked for again."""
 
 
 class Target(Record):
@@ -34,6 +27,25 @@ class Target(Record):
     eni_id: str
     instance_id: str
     vpc_id: str | None
+
+
+def find_target(ec2: Client, imds: Imds, mac: str, link_name: str) -> Target:
+    """The ENI of the link with this MAC, else the primary ENI, as the target of routes. Raises Unknown."""
+    try:
+        eni_mac = imds.eni_mac(mac)
+        eni_id = imds.interface(eni_mac, "interface-id")
+        if not eni_id:
+            raise Unknown(f"IMDS knows no ENI with the MAC {eni_mac}")
+        return Target(eni_id, imds.instance_id, imds.interface(eni_mac, "vpc-id"))
+    except Unknown as unknown:
+        try:
+            enis = describe_interfaces(ec2, "mac-address", mac)
+        except Failure as error:
+            raise Unknown(f"not known which ENI {link_name} is: {unknown}; {error}") from error
+        for eni in enis:
+            if eni.holder:
+                return Target(eni.id, eni.holder, eni.vpc_id)
+        raise Unknown(f"not known which ENI {link_name} is: {unknown}") from unknown
 
 
 class Route(Record):
@@ -138,208 +150,3 @@ def find_entry(table: Mapping[str, Any], ip: IpAddress) -> dict[str, Any] | None
         if block and block.endswith(f"/{ip.bits}") and IpAddress.parse(block) == ip:
             return entry
     return None
-
-
-class RouteUpdate:
-    """Making the routes for an address lead to a target, in all tables at once.
-
-    may_create: whether a route that is missing may be created.
-    """
-
-    def __init__(
-        self, ec2: Client, selector: RouteTableSelector, ip: IpAddress, target: Target, may_create: bool, log: Log
-    ):
-        self._ec2 = ec2
-        self._selector = selector
-        self._ip = ip
-        self.target = target
-        self._may_create = may_create
-        self._log = log
-        self._failures: dict[str, Failure] = {}
-        self._written: set[str] = set()
-
-    def describe(self) -> list[Route]:
-        """The routes as EC2 tells them now. Raises as Client.call."""
-        return describe_routes(self._ec2, self._selector, self._ip, self.target.vpc_id)
-
-    def describe_others(self) -> list[Route]:
-        """The routes for the address that lead to the target by tables of its VPC that are not selected.
-
-        Raises as Client.call.
-        """
-        selected = {route.table_id for route in self.describe()}
-        tables = describe_tables(self._ec2, {"vpc-id": [self.target.vpc_id] if self.target.vpc_id else []})
-        routes = [Route(table["RouteTableId"], table["VpcId"], find_entry(table, self._ip)) for table in tables]
-        return [route for route in routes if route.names(self.target) and route.table_id not in selected]
-
-    def apply(self, routes: list[Route], deadline: Deadline) -> None:
-        """Write what is wrong in `routes`, and return once EC2 reads back right.
-
-        A table that fails does not stop the others. One of several that is not found is warned of. Raises a Failure that
-        names each table that failed.
-        """
-        if not self._is_settled(routes):
-            for _ in deadline.within(SETTLE_SECONDS).attempts(first=_FIRST_PAUSE):
-                # Reads may lag behind a write that has succeeded ("Eventual consistency", EC2 developer guide).
-                routes = self._write([route for route in routes if self._is_open(route)], self._write_one, routes)
-                if self._is_settled(routes):
-                    break
-        self._report(routes)
-
-    def replace_unseen(self) -> list[Route]:
-        """Replace the routes before looking at them, and return them as EC2 tells them then. Raises as Client.call.
-
-        For an address that has no holder any more: it saves the time of one call, and an old answer ("it leads here", from
-        before another node had it) is not believed. What ReplaceRoute refuses (there is no route, AWS keeps the route) is
-        left as it is. Where tags select the tables, a look at which they are comes first.
-        """
-        found = (
-            self.describe() if self._selector.tags else [Route(table_id, "", None) for table_id in self._selector.ids]
-        )
-        unseen = [route for route in found if not route.is_managed]
-        routes = self._write(unseen, self._replace_unseen, found)
-        # What is to be said of a table, the look at it tells.
-        self._failures.clear()
-        return routes
-
-    def _is_settled(self, routes: list[Route]) -> bool:
-        """Whether nothing is left to write, nor a write to read back."""
-        wrong = [route for route in routes if not route.leads_to(self.target)]
-        return not any(self._is_open(route) or route.table_id in self._written for route in wrong)
-
-    def _write(self, wrong: list[Route], act: Callable[[Route], None], routes: list[Route]) -> list[Route]:
-        """Act on those routes, and return all of them as EC2 tells them then. Raises as Client.call."""
-        is_written = Event()
-
-        def read() -> list[Route]:
-            is_written.wait(_FIRST_READ_BACK)
-            return self.describe()
-
-        # EC2 has mostly done a write some time before it answers it.
-        reading = BackgroundThread(read)
-        failed = dict(self._failed(wrong, act))
-        is_written.set()
-        self._failures.update(failed)
-        for table_id in {route.table_id for route in wrong} - set(failed):
-            self._failures.pop(table_id, None)
-            self._written.add(table_id)
-        # Whether a write was done whose answer was lost, only a read after it can tell.
-        return self._read_back(self.describe if failed else reading.result, routes)
-
-    def _read_back(self, read: Callable[[], list[Route]], routes: list[Route]) -> list[Route]:
-        try:
-            return read()
-        except Failure as error:
-            if self._failures:
-                raise
-            # EC2 has accepted every write: a start that fails would take the service away again.
-            self._log.warning(f"written, but not read back: {error.full_text}")
-            entry = {"NetworkInterfaceId": self.target.eni_id}
-            return [route._replace(entry=entry) if route.table_id in self._written else route for route in routes]
-
-    def _is_open(self, route: Route) -> bool:
-        """Whether a write may help: the route is wrong, none was accepted yet, and none was refused for good."""
-        if route.leads_to(self.target):
-            return False
-        failure = self._failures.get(route.table_id)
-        return route.table_id not in self._written and not isinstance(failure, HardError)
-
-    def _failed(self, routes: list[Route], act: Callable[[Route], None]) -> list[tuple[str, Failure]]:
-        """Act on all routes at once; returns the failures, each with the id of its table."""
-        found = outcomes(partial(act, route) for route in routes)
-        return [(r.table_id, failure) for r, failure in zip(routes, found) if isinstance(failure, Failure)]
-
-    def _write_one(self, route: Route, **more: Any) -> None:
-        """Let one table's route lead to the target; `more` may say DryRun. Raises Failure."""
-        problem = route.problem(self.target)
-        if not route.is_visible:
-            raise NotFound(str(problem))
-        if route.is_managed:
-            raise Conflict(str(problem))
-        if route.entry is not None:
-            self._replace(route.table_id, **more)
-        else:
-            self._create(route.table_id, **more)
-        if not more:
-            self._log.info(f"{route.table_id} {problem}; now it sends {self._ip} to {self.target.eni_id}")
-
-    def _replace_unseen(self, route: Route) -> None:
-        self._call("replace_route", route.table_id, NetworkInterfaceId=self.target.eni_id)
-        self._log.info(f"{route.table_id} now sends {self._ip} to {self.target.eni_id}")
-
-    def _replace(self, table_id: str, **more: Any) -> None:
-        try:
-            self._call("replace_route", table_id, NetworkInterfaceId=self.target.eni_id, **more)
-        except Rejected as error:
-            if not _says_no_route(error):
-                raise
-            # The other node's stop deleted it a moment ago.
-            self._create(table_id, **more)
-
-    def _create(self, table_id: str, **more: Any) -> None:
-        if not self._may_create:
-            raise Conflict("has no route for it, and create_route=false: create it once")
-        try:
-            self._call("create_route", table_id, NetworkInterfaceId=self.target.eni_id, **more)
-        except Rejected as error:
-            if error.code != "RouteAlreadyExists":
-                raise
-            # Somebody was faster, or the read that showed no route was old.
-            self._call("replace_route", table_id, NetworkInterfaceId=self.target.eni_id, **more)
-        except AccessDenied as error:
-            raise AccessDenied(
-                "no route: create it once, or allow ec2:CreateRoute (UnauthorizedOperation)", error.detail
-            ) from error
-
-    def _delete(self, route: Route, **more: Any) -> None:
-        self._call("delete_route", route.table_id, **more)
-
-    def _call(self, operation: str, table_id: str, **more: Any) -> None:
-        destination = "DestinationIpv6CidrBlock" if self._ip.is_ipv6 else "DestinationCidrBlock"
-        request = {"RouteTableId": table_id, destination: str(self._ip.network), **more}
-        self._ec2.call(operation, retry=False, **request)
-
-    def _report(self, routes: list[Route]) -> None:
-        """Raise what is to be said of the tables that are still wrong, if any."""
-        failures: list[tuple[str, Failure]] = []
-        for route in routes:
-            problem = route.problem(self.target)
-            if problem and not route.is_visible and any(other.is_visible for other in routes):
-                self._log.warning(f"{route.table_id} {problem}")
-            elif problem:
-                old = Unknown(shorten(f"was written, but EC2 still says that it {problem}", 100))
-                failures.append((route.table_id, self._failures.get(route.table_id, old)))
-        if failures:
-            raise combine(failures)
-
-    def delete(self, routes: list[Route]) -> None:
-        """Delete the routes that lead to the target, at once. Raises a Failure that names each table that failed."""
-        mine = [route for route in routes if route.names(self.target)]
-        if failed := self._failed(mine, self._delete):
-            raise combine(failed)
-
-    def dry_run(self, routes: list[Route], is_deleting: bool) -> None:
-        """Ask EC2 by DryRun whether the routes could be written, and deleted if that is to be done.
-
-        Raises a Failure that names each table where not.
-        """
-        if failed := self.dry_run_failures(routes, is_deleting):
-            raise combine(failed)
-
-    def dry_run_failures(self, routes: list[Route], is_deleting: bool) -> list[tuple[str, Failure]]:
-        """As dry_run, but returns why not, each with the id of its table."""
-        failed = self._failed(routes, partial(self._write_one, DryRun=True))
-        if is_deleting:
-            present = [route for route in routes if route.entry is not None]
-            failed += self._failed(present, partial(self._delete, DryRun=True))
-        return failed
-
-
-def _says_no_route(error: Rejected) -> bool:
-    """Whether ReplaceRoute found nothing to replace.
-
-    EC2 answers InvalidParameterValue ("There is no route defined for ..."), and by its documentation InvalidRoute.NotFound.
-    """
-    return error.code == "InvalidRoute.NotFound" or (
-        error.code == "InvalidParameterValue" and "no route defined" in error.full_text
-    )

@@ -13,11 +13,12 @@ from json import loads
 from time import monotonic, time
 from typing import Any
 
-from ocf_aws.aws import network_interfaces, vpc
+from ocf_aws.aws import network_interfaces, source_dest_check, vpc
 from ocf_aws.aws.client import Client, open_ec2
 from ocf_aws.aws.errors import Unanswered
 from ocf_aws.aws.imds import Imds, open_imds
-from ocf_aws.aws.route_tables import RouteUpdate, describe_routes
+from ocf_aws.aws.route_tables import describe_routes, find_target
+from ocf_aws.aws.route_update import RouteUpdate
 from ocf_aws.cli.agent_files import ENI_MOVE, OVERLAY_IP
 from ocf_aws.cli.cluster_status import ClusterStatus, query_status
 from ocf_aws.cli.definition import Definition, load
@@ -136,7 +137,7 @@ class Facts:
         self._learn("used_indexes", imds.device_indexes)
         if self.is_overlay_ip and self.is_defined:
             self._learn("link", lambda: self.module.find_own_link(self.context, imds))
-            self._learn("mac", lambda: self.module.eni_mac(self["link"], imds))
+            self._learn("mac", lambda: imds.eni_mac(self["link"].mac))
         else:
             self._learn("mac", lambda: self["primary_mac"])
             self._learn("link", lambda: find_link_by_mac(self["mac"]))
@@ -165,10 +166,10 @@ class Facts:
             ip: IpAddress = self.p.ip
             held = "ipv6-addresses.ipv6-address" if ip.is_ipv6 else "addresses.private-ip-address"
             asked |= {
-                "target": lambda: self.module.find_target(self["link"], imds, ec2),
+                "target": lambda: find_target(ec2, imds, self["link"].mac, self["link"].name),
                 "routes": self._describe_routes,
                 "tables": lambda: vpc.describe_vpc_tables(self["tables_ec2"], self["vpc_id"]),
-                "own_eni": lambda: self.module.describe_own_eni(ec2, self["eni_id"]),
+                "own_eni": lambda: network_interfaces.reread_interface(ec2, self["eni_id"]),
                 "foreign_enis": lambda: network_interfaces.describe_interfaces(ec2, held, str(ip)),
                 "groups": lambda: vpc.describe_security_groups(ec2, self["group_ids"]),
             }
@@ -231,7 +232,7 @@ class Facts:
             if self.p.source_dest_check == "disable":
                 asked["modify_trial"] = lambda: _denied(
                     self["eni_id"],
-                    lambda: network_interfaces.disable_source_dest_check(ec2, self["eni_id"], DryRun=True),
+                    lambda: source_dest_check.disable(ec2, self["eni_id"], DryRun=True),
                 )
         if self.is_eni_move and self.is_defined:
             asked["attach_trial"] = self._try_attach

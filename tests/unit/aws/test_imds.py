@@ -70,6 +70,12 @@ def test_a_fact_that_is_not_there_is_none_and_required_is_unknown(imds: Imds) ->
         imds.require("meta-data/nothing")
 
 
+def test_a_link_of_no_eni_gets_its_packets_by_the_primary_one(server: FakeImds, imds: Imds) -> None:
+    server.facts[f"{MACS}{OTHER}/interface-id"] = "eni-2"
+    assert imds.eni_mac(OTHER) == OTHER
+    assert imds.eni_mac("00:00:00:00:00:00") == MAC
+
+
 def test_one_token_serves_all_facts_and_a_fact_is_asked_for_once(server: FakeImds, imds: Imds) -> None:
     for _ in range(3):
         assert imds.region and imds.get("meta-data/nothing") is None

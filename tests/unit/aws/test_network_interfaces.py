@@ -90,6 +90,13 @@ def test_an_eni_is_found_by_its_id_and_required_by_name(ec2: FakeEc2) -> None:
         n.require_interface(ec2, "eni-2")
 
 
+def test_an_eni_that_is_known_to_be_there_and_is_not_told_of_is_unknown(ec2: FakeEc2) -> None:
+    ec2.add_interface("eni-1")
+    assert n.reread_interface(ec2, "eni-1") == n.find_interface(ec2, "eni-1")
+    with pytest.raises(Unknown, match="EC2 tells nothing of eni-2 at the moment"):
+        n.reread_interface(ec2, "eni-2")
+
+
 def test_the_enis_of_an_instance_are_found(ec2: FakeEc2) -> None:
     for eni_id, holder in (("eni-1", "i-1"), ("eni-2", "i-2"), ("eni-3", "i-1")):
         ec2.add_interface(eni_id)
@@ -172,11 +179,3 @@ def test_an_eni_can_be_made_to_outlive_its_holder(ec2: FakeEc2) -> None:
     assert eni.delete_on_termination
     n.keep_on_termination(ec2, eni)
     assert not n.require_interface(ec2, "eni-1").delete_on_termination
-
-
-def test_the_source_dest_check_is_turned_off_but_not_by_a_dry_run(ec2: FakeEc2) -> None:
-    ec2.add_interface("eni-1")
-    n.disable_source_dest_check(ec2, "eni-1", DryRun=True)
-    assert n.require_interface(ec2, "eni-1").source_dest_check
-    n.disable_source_dest_check(ec2, "eni-1")
-    assert not n.require_interface(ec2, "eni-1").source_dest_check

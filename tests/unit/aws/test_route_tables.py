@@ -1,21 +1,18 @@
-"""Routes for one address: whose they are, and making them this instance's."""
+"""Routes for one address: where they lead, and the ENI where they are to lead."""
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import pytest
 
-from ocf_aws.aws.errors import AccessDenied, NotFound, Unanswered
-from ocf_aws.aws.route_tables import Route, RouteUpdate, Target, describe_routes
+from ocf_aws.aws.errors import NotFound
+from ocf_aws.aws.route_tables import Route, Target, describe_routes, find_target
 from ocf_aws.ip import IpAddress
-from ocf_aws.ocf.deadline import Deadline
-from ocf_aws.ocf.errors import REASON_LENGTH, SETTLE_SECONDS, Failure, HardError, Unknown
-from ocf_aws.ocf.log import Log
+from ocf_aws.ocf.errors import Unknown
 from ocf_aws.parameters import RouteTableSelector
-from unit.fakes.clock import Clock
 from unit.fakes.ec2 import FakeEc2, refusal
+from unit.fakes.imds import ToldImds
 
 IP = IpAddress.parse("192.168.10.10")
 IP6 = IpAddress.parse("fd00::10")
@@ -63,27 +60,6 @@ def test_every_other_route_is_a_problem_that_names_the_holder(wrong: Route, word
 # --- what EC2 tells ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def tables(ec2: FakeEc2) -> FakeEc2:
-    """Three tables, whose routes for the address lead to another instance."""
-    for table_id in (ONE, TWO, THREE):
-        ec2.add_table(table_id, tags={"Cluster": "hana"} if table_id != ONE else {})
-        lead(ec2, table_id, "eni-there")
-    return ec2
-
-
-def lead(ec2: FakeEc2, table_id: str, eni_id: str, ip: IpAddress = IP) -> None:
-    """Let a table lead somewhere."""
-    block = {"DestinationIpv6CidrBlock" if ip.is_ipv6 else "DestinationCidrBlock": str(ip.network)}
-    entry = {**block, "NetworkInterfaceId": eni_id, "State": "active", "Origin": "CreateRoute"}
-    ec2.tables[table_id]["Routes"] = [entry]
-
-
-def holders(ec2: FakeEc2) -> list[str | None]:
-    """Where each table leads."""
-    return [(ec2.entry(table_id) or {}).get("NetworkInterfaceId") for table_id in sorted(ec2.tables)]
-
-
 def test_tables_are_found_by_id_with_one_call(tables: FakeEc2) -> None:
     found = describe_routes(tables, RouteTableSelector((ONE, TWO), ()), IP, "vpc-1")
     assert [(r.table_id, r.vpc_id, r.entry and r.entry["NetworkInterfaceId"]) for r in found] == [
@@ -120,224 +96,39 @@ def test_an_ipv6_route_is_found_however_ec2_writes_it(tables: FakeEc2) -> None:
     assert describe_routes(tables, RouteTableSelector((ONE,), ()), IP6, "vpc-1")[0].leads_to(HERE)
 
 
-# --- an update --------------------------------------------------------------------------------------------------------
+# --- the target -------------------------------------------------------------------------------------------------------
+
+MAC, PRIMARY_MAC = "02:00:00:00:00:50", "02:00:00:00:00:11"
+FACTS = {
+    "meta-data/mac": PRIMARY_MAC,
+    "meta-data/instance-id": "i-here",
+    f"meta-data/network/interfaces/macs/{PRIMARY_MAC}/interface-id": "eni-primary",
+    f"meta-data/network/interfaces/macs/{PRIMARY_MAC}/vpc-id": "vpc-1",
+    f"meta-data/network/interfaces/macs/{MAC}/interface-id": "eni-here",
+    f"meta-data/network/interfaces/macs/{MAC}/vpc-id": "vpc-1",
+}
 
 
-class Update:
-    """An update of the tables, on the clock that nobody waits for."""
-
-    def __init__(self, ec2: FakeEc2, clock: Clock, log: Log):
-        self._ec2, self._clock, self._log = ec2, clock, log
-
-    def __call__(self, *table_ids: str, ip: IpAddress = IP, may_create: bool = True) -> RouteUpdate:
-        selector = RouteTableSelector(table_ids or (ONE, TWO, THREE), ())
-        return RouteUpdate(self._ec2, selector, ip, HERE, may_create, self._log)
-
-    def apply(self, *table_ids: str, **how: Any) -> float:
-        """Apply it; returns the seconds that it took."""
-        began = self._clock.now
-        update = self(*table_ids, **how)
-        update.apply(update.describe(), Deadline(began + 60))
-        return self._clock.now - began
-
-    def failure(self, *table_ids: str, **how: Any) -> Failure:
-        """What applying it fails with."""
-        with pytest.raises(Failure) as failure:
-            self.apply(*table_ids, **how)
-        assert len(str(failure.value)) <= REASON_LENGTH
-        return failure.value
+def test_the_target_is_the_eni_of_the_link_as_imds_tells_it(ec2: FakeEc2) -> None:
+    assert find_target(ec2, ToldImds(FACTS), MAC, "ens6") == HERE
+    assert not ec2.calls
 
 
-@pytest.fixture
-def update(tables: FakeEc2, clock: Clock, log: Log) -> Update:
-    return Update(tables, clock, log)
+def test_for_a_link_of_no_eni_the_target_is_the_primary_eni(ec2: FakeEc2) -> None:
+    assert find_target(ec2, ToldImds(FACTS), "00:00:00:00:00:00", "lo").eni_id == "eni-primary"
 
 
-def test_all_tables_lead_here_at_once(update: Update, tables: FakeEc2) -> None:
-    assert update.apply() < 1
-    assert holders(tables) == ["eni-here"] * 3
-    assert tables.count("replace_route") == 3 and tables.count("describe_route_tables") == 2
+def test_where_imds_is_silent_ec2_tells_whose_link_it_is(ec2: FakeEc2) -> None:
+    ec2.add_interface("eni-here")
+    ec2.hold("eni-here", "i-here")
+    assert find_target(ec2, ToldImds(None), MAC, "ens6") == HERE
 
 
-@pytest.mark.parametrize(
-    "selector", [RouteTableSelector((TWO, THREE), ()), RouteTableSelector((), (("Cluster", "hana"),))]
-)
-def test_an_old_answer_that_says_here_is_not_believed_where_the_address_is_new(
-    tables: FakeEc2, log: Log, selector: RouteTableSelector
-) -> None:
-    for table_id in (TWO, THREE):
-        lead(tables, table_id, "eni-here")
-    tables.lag(reads=2)
-    for table_id in (TWO, THREE):
-        lead(tables, table_id, "eni-there")
-    update = RouteUpdate(tables, selector, IP, HERE, True, log)
-    update.apply(update.replace_unseen(), Deadline(1060))
-    assert holders(tables) == ["eni-there", "eni-here", "eni-here"]
-
-
-def test_what_is_right_is_left_alone(update: Update, tables: FakeEc2) -> None:
-    for table_id in (ONE, TWO, THREE):
-        lead(tables, table_id, "eni-here")
-    assert update.apply() == 0
-    assert not tables.count("replace_route") and tables.count("describe_route_tables") == 1
-
-
-def test_a_missing_route_is_created(update: Update, tables: FakeEc2) -> None:
-    tables.tables[TWO]["Routes"] = []
-    update.apply()
-    assert holders(tables) == ["eni-here"] * 3 and tables.count("create_route") == 1
-
-
-def test_an_ipv6_address_has_an_ipv6_route(update: Update, tables: FakeEc2) -> None:
-    update.apply(ONE, ip=IP6)
-    blocks = [entry.get("DestinationIpv6CidrBlock") for entry in tables.tables[ONE]["Routes"]]
-    assert blocks == [None, "fd00::10/128"]
-
-
-def test_a_missing_route_that_must_not_be_created_is_reported(update: Update, tables: FakeEc2) -> None:
-    tables.tables[TWO]["Routes"] = []
-    failure = update.failure(may_create=False)
-    assert type(failure) is HardError and "rtb-2: has no route for it, and create_route=false" in str(failure)
-    assert holders(tables) == ["eni-here", None, "eni-here"]
-
-
-def test_a_route_that_the_other_node_s_stop_has_just_deleted_is_created(update: Update, tables: FakeEc2) -> None:
-    tables.tables[ONE]["Routes"] = []
-    stale = Route(ONE, "vpc-1", {"NetworkInterfaceId": "eni-there"})
-    update(ONE).apply([stale], Deadline(1060))
-    assert holders(tables)[0] == "eni-here"
-
-
-def test_a_route_that_somebody_has_just_created_is_replaced(update: Update, tables: FakeEc2) -> None:
-    update(ONE).apply([Route(ONE, "vpc-1", None)], Deadline(1060))
-    assert holders(tables)[0] == "eni-here"
-
-
-def test_a_route_that_aws_keeps_is_a_conflict_and_not_overwritten(update: Update, tables: FakeEc2) -> None:
-    tables.tables[ONE]["Routes"][0]["Origin"] = "EnableVgwRoutePropagation"
-    failure = update.failure(ONE)
-    assert type(failure) is HardError and "has a route that AWS keeps" in str(failure)
-    assert not tables.count("replace_route")
-
-
-def test_a_table_that_fails_does_not_stop_the_others(update: Update, tables: FakeEc2) -> None:
-    tables.fail("replace_route", refusal("replace_route", "InvalidParameterValue", "odd"))
-    failure = update.failure()
-    assert failure.certain_after == SETTLE_SECONDS
-    assert sorted(map(str, holders(tables))) == ["eni-here", "eni-here", "eni-there"]
-
-
-@pytest.mark.parametrize("code", ["RequestLimitExceeded", "InternalError", "ExpiredToken"])
-def test_a_write_without_an_answer_is_looked_at_and_made_again(update: Update, tables: FakeEc2, code: str) -> None:
-    tables.fail("replace_route", *[refusal("replace_route", code)] * 4)
-    assert update.apply() < 2
-    assert holders(tables) == ["eni-here"] * 3
-
-
-def test_a_write_whose_answer_was_lost_is_never_made_twice(update: Update, tables: FakeEc2) -> None:
-    tables.lose_answer("replace_route")
-    update.apply(ONE)
-    assert tables.count("replace_route") == 1
-
-
-def test_reads_that_lag_behind_a_write_do_not_lead_to_a_second_one(update: Update, tables: FakeEc2) -> None:
-    tables.lag(reads=10)
-    update.apply(ONE)
-    assert tables.count("replace_route") == 1 and holders(tables)[0] == "eni-here"
-
-
-def test_reads_that_contradict_a_write_for_ten_seconds_are_unknown(
-    update: Update, tables: FakeEc2, clock: Clock
-) -> None:
-    tables.lag(reads=999)
-    failure = update.failure(ONE)
-    assert isinstance(failure, Unknown)
-    assert str(failure) == "rtb-1: was written, but EC2 still says that it sends it to eni-there, not here"
-    assert SETTLE_SECONDS - 2 <= clock.now - 1000 <= SETTLE_SECONDS + 2
-
-
-@pytest.mark.parametrize("code", ["RequestLimitExceeded", "UnauthorizedOperation"])
-def test_a_write_that_cannot_be_read_back_is_a_success(
-    update: Update, tables: FakeEc2, stderr: io.StringIO, code: str
-) -> None:
-    routes = update().describe()
-    tables.fail("describe_route_tables", *[refusal("describe_route_tables", code)] * 99)
-    update().apply(routes, Deadline(1060))
-    assert holders(tables) == ["eni-here"] * 3
-    assert "WARNING: written, but not read back: " in stderr.getvalue()
-
-
-def test_a_failed_write_that_cannot_be_read_back_is_no_success(update: Update, tables: FakeEc2) -> None:
-    routes = update(ONE).describe()
-    tables.fail("describe_route_tables", *[refusal("describe_route_tables", "RequestLimitExceeded")] * 99)
-    tables.fail("replace_route", refusal("replace_route", "InternalError"))
-    with pytest.raises(Unanswered, match="RequestLimitExceeded"):
-        update(ONE).apply(routes, Deadline(1060))
-
-
-def test_one_of_several_tables_that_is_gone_is_warned_of(update: Update, tables: FakeEc2, stderr: io.StringIO) -> None:
-    del tables.tables[TWO]
-    assert update.apply() < 1
-    assert holders(tables) == ["eni-here"] * 2
-    assert "WARNING: rtb-2 not found: wrong id or region" in stderr.getvalue()
-
-
-def test_without_any_table_the_update_fails_and_names_them_all(update: Update, tables: FakeEc2) -> None:
-    tables.tables.clear()
-    failure = update.failure()
-    assert type(failure) is HardError and failure.certain_after == SETTLE_SECONDS
-    assert str(failure).startswith("rtb-1, rtb-2, rtb-3: not found: wrong id or region")
-
-
-def test_a_right_that_is_missing_is_told_once_for_all_tables(update: Update, tables: FakeEc2) -> None:
-    tables.denied.add("replace_route")
-    failure = update.failure()
-    assert failure.status == 4 and failure.certain_after == SETTLE_SECONDS
-    assert str(failure) == "allow ec2:ReplaceRoute on rtb-1, rtb-2, rtb-3 in IAM (UnauthorizedOperation)"
-
-
-def test_a_missing_right_to_create_tells_that_the_route_can_be_created_once(update: Update, tables: FakeEc2) -> None:
-    tables.tables[ONE]["Routes"] = []
-    tables.denied.add("create_route")
-    assert str(update.failure(ONE)).startswith("rtb-1: no route: create it once, or allow ec2:CreateRoute")
-
-
-# --- deleting, others, dry run ----------------------------------------------------------------------------------------
-
-
-def test_only_routes_that_lead_here_are_deleted(update: Update, tables: FakeEc2) -> None:
-    lead(tables, TWO, "eni-here")
-    tables.tables[TWO]["Routes"][0]["State"] = "blackhole"
-    update().delete(update().describe())
-    assert holders(tables) == ["eni-there", None, "eni-there"]
-
-
-def test_a_deletion_that_fails_names_the_table(update: Update, tables: FakeEc2) -> None:
-    lead(tables, TWO, "eni-here")
-    tables.denied.add("delete_route")
-    with pytest.raises(Failure, match="allow ec2:DeleteRoute on rtb-2 in IAM"):
-        update().delete(update().describe())
-
-
-def test_tables_of_the_vpc_that_lead_here_and_are_not_selected_are_told(update: Update, tables: FakeEc2) -> None:
-    tables.add_table("rtb-other", "vpc-2")
-    for table_id in (ONE, TWO, "rtb-other"):
-        lead(tables, table_id, "eni-here")
-    assert [each.table_id for each in update(ONE).describe_others()] == [TWO]
-
-
-@pytest.mark.parametrize("right", ["replace_route", "create_route", "delete_route"])
-def test_a_dry_run_asks_for_each_right_and_changes_nothing(update: Update, tables: FakeEc2, right: str) -> None:
-    tables.tables[ONE]["Routes"] = []
-    before = holders(tables)
-    update().dry_run(update().describe(), is_deleting=True)
-    tables.denied.add(right)
-    with pytest.raises(Failure) as failure:
-        update().dry_run(update().describe(), is_deleting=True)
-    assert failure.value.status == AccessDenied.status and "allow ec2:" in str(failure.value)
-    assert holders(tables) == before
-
-
-def test_a_dry_run_does_not_ask_to_delete_where_nothing_is_deleted(update: Update, tables: FakeEc2) -> None:
-    tables.denied.add("delete_route")
-    update().dry_run(update().describe(), is_deleting=False)
+def test_a_target_that_neither_tells_is_unknown_with_both_reasons(ec2: FakeEc2) -> None:
+    with pytest.raises(Unknown, match="not known which ENI ens6 is: IMDS is silent"):
+        find_target(ec2, ToldImds(None), MAC, "ens6")
+    ec2.fail("describe_network_interfaces", refusal("describe_network_interfaces", "RequestLimitExceeded"))
+    with pytest.raises(Unknown, match="IMDS is silent; ec2:DescribeNetworkInterfaces: no answer"):
+        find_target(ec2, ToldImds(None), MAC, "ens6")
+    with pytest.raises(Unknown, match=f"IMDS knows no ENI with the MAC {PRIMARY_MAC}"):
+        find_target(ec2, ToldImds({"meta-data/mac": PRIMARY_MAC}), MAC, "ens6")

@@ -12,7 +12,10 @@ from typing import Any
 
 from ocf_aws.aws.client import Client
 from ocf_aws.aws.errors import failure
+from ocf_aws.ip import IpAddress
 from ocf_aws.ocf.errors import Failure
+
+IP = IpAddress.parse("192.168.10.10")
 
 
 def refusal(operation: str, code: str, message: str = "") -> Failure:
@@ -86,6 +89,12 @@ class FakeEc2(Client):
         """An empty route table."""
         pairs = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
         self.tables[table_id] = {"RouteTableId": table_id, "VpcId": vpc_id, "Routes": [], "Tags": pairs}
+
+    def lead(self, table_id: str, eni_id: str, ip: IpAddress = IP) -> None:
+        """Let a table lead somewhere."""
+        block = {"DestinationIpv6CidrBlock" if ip.is_ipv6 else "DestinationCidrBlock": str(ip.network)}
+        entry = {**block, "NetworkInterfaceId": eni_id, "State": "active", "Origin": "CreateRoute"}
+        self.tables[table_id]["Routes"] = [entry]
 
     def hold(self, eni_id: str, instance_id: str, index: int = 1) -> str:
         """Let an instance have the ENI; returns the id of the attachment."""

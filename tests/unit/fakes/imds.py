@@ -3,7 +3,31 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from ocf_aws.aws.imds import Imds
+from ocf_aws.ocf.deadline import Deadline
+from ocf_aws.ocf.errors import Unknown
+
+
+class ToldImds(Imds):
+    """IMDS for what only asks it for facts: these by their path below /latest/; None where it is silent."""
+
+    def __init__(self, facts: Mapping[str, str] | None):
+        super().__init__({}, Deadline.of_action())
+        self._facts = facts
+
+    def get(self, path: str) -> str | None:
+        """As Imds.get."""
+        if self._facts is None:
+            raise Unknown("IMDS is silent")
+        return self._facts.get(path)
+
+    @property
+    def instance_id(self) -> str:
+        """As Imds.instance_id, on an instance that has it from IMDS alone."""
+        return self.require("meta-data/instance-id")
 
 
 class FakeImds(ThreadingHTTPServer):
