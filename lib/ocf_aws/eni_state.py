@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from ocf_aws.ocf.log import Log
+
 _DIRECTORY = "/run/resource-agents"
 """Where resource-agents has it (ocf-directories); the variable is not always in the environment."""
 
@@ -107,8 +109,15 @@ def load(environ: Mapping[str, str], eni_id: str) -> EniState | None:
         return None
 
 
-def save(environ: Mapping[str, str], eni_id: str, state: EniState) -> None:
-    """Keep it: all of it, or what was kept before. Raises OSError."""
+def save(environ: Mapping[str, str], eni_id: str, state: EniState, log: Log) -> None:
+    """Keep it: all of it, or what was kept before, with a warning: monitor and stop can also find it out."""
+    try:
+        _write(environ, eni_id, state)
+    except OSError as error:
+        log.warning(f"what is known of {eni_id} cannot be recorded: {error}")
+
+
+def _write(environ: Mapping[str, str], eni_id: str, state: EniState) -> None:
     path = _path(environ, eni_id)
     lines = [f"{name} {_text(getattr(state, name))}" for name in _READERS]
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
@@ -121,9 +130,12 @@ def save(environ: Mapping[str, str], eni_id: str, state: EniState) -> None:
     os.replace(fresh, path)
 
 
-def delete(environ: Mapping[str, str], eni_id: str) -> None:
-    """Keep nothing of the ENI any longer. Raises OSError."""
-    _unlink(_path(environ, eni_id))
+def delete(environ: Mapping[str, str], eni_id: str, log: Log) -> None:
+    """Keep nothing of the ENI any longer, or warn."""
+    try:
+        _unlink(_path(environ, eni_id))
+    except OSError as error:
+        log.warning(f"the record of {eni_id} cannot be removed: {error}")
 
 
 def _text(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ocf_aws.aws import attach_requirements as requirements
 from ocf_aws.aws import attachment as attachment_module
 from ocf_aws.aws import network_interfaces as enis
 from ocf_aws.aws.attachment import Attachment
@@ -106,9 +107,9 @@ def test_a_subnet_is_told_with_its_blocks(scene: Scene) -> None:
 
 
 def test_the_limit_of_an_instance_type_is_told_unless_it_may_not_be_known(scene: Scene) -> None:
-    assert enis.max_interfaces(scene.client, "m5.large") == 3
+    assert requirements.max_interfaces(scene.client, "m5.large") == 3
     scene.ec2.allow(scene.here, {"Version": "2012-10-17", "Statement": []})
-    assert enis.max_interfaces(scene.client, "m5.large") is None
+    assert requirements.max_interfaces(scene.client, "m5.large") is None
 
 
 def test_a_primary_eni_can_never_be_moved(scene: Scene) -> None:
@@ -174,7 +175,7 @@ def test_terminating_the_holder_spares_an_eni_that_is_to_be_kept(scene: Scene) -
     change = {"AttachmentId": eni.attachment_id, "DeleteOnTermination": True}
     scene.operator.modify_network_interface_attribute(NetworkInterfaceId=scene.id, Attachment=change)
     assert scene.describe().delete_on_termination
-    enis.keep_on_termination(scene.client, scene.describe())
+    enis.keep_on_termination(scene.client, scene.describe(), Log("aws-eni-move", "eni", {}, scene.said))
     assert not scene.describe().delete_on_termination
 
 
@@ -283,14 +284,14 @@ def test_a_right_that_is_missing_is_named(scene: Scene) -> None:
     scene.ec2.allow(scene.here, {"Version": "2012-10-17", "Statement": [statement]})
     with pytest.raises(AccessDenied, match="allow ec2:DetachNetworkInterface"):
         scene.bring()
-    denial = enis.check_attach_permission(scene.client, scene.id, scene.here, 1)
+    denial = requirements.check_attach_permission(scene.client, scene.id, scene.here, 1)
     assert "allow ec2:AttachNetworkInterface" in str(denial)
     assert scene.describe().holder == scene.there
 
 
 def test_asking_for_the_right_changes_nothing_and_looks_at_the_right_alone(scene: Scene) -> None:
     scene.attach(scene.there)
-    assert enis.check_attach_permission(scene.client, scene.id, scene.here, 1) is None
+    assert requirements.check_attach_permission(scene.client, scene.id, scene.here, 1) is None
     assert scene.describe().holder == scene.there
 
 

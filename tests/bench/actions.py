@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from ocf_aws.ip import IpAddress, IpNetwork
 from ocf_aws.kernel.link import require_link
 from ocf_aws.kernel.netlink import Rtnl
 from ocf_aws.kernel.policy_routing import LinkConfig, default_table
+from ocf_aws.ocf.log import Log
 from vpclab.checkout import CHECKOUT
 from vpclab.ec2.effects import Delay
 from vpclab.hosts.single_node import PYTHON, SingleNode
@@ -112,7 +114,8 @@ class Bench:
         link = require_link("wire")
         addresses, subnets = (IpAddress.parse("10.0.9.9"),), (IpNetwork.parse("10.0.9.0/24"),)
         state = EniState(link.mac, default_table(ENI), addresses, (), subnets)
-        eni_state.save({"HA_RSCTMP": str(self._node.directory)}, ENI, state)
+        log = Log("bench", ENI, {}, sys.stderr)
+        eni_state.save({"HA_RSCTMP": str(self._node.directory)}, ENI, state, log)
         with Rtnl() as rtnl:
             LinkConfig(state.table, addresses, (), subnets).apply(rtnl, link)
 

@@ -334,6 +334,15 @@ def test_a_node_that_may_not_attach_is_refused_before_the_holder_loses_it(resour
     refused(resource, "ec2:AttachNetworkInterface", status=4)
 
 
+def test_a_start_of_an_eni_that_is_here_needs_no_right_to_attach(resource: Resource) -> None:
+    resource("start")
+    statement = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
+    resource.ec2.allow(resource.single_node.instance_id, {"Version": "2012-10-17", "Statement": [statement]})
+    started = resource("start", timeout=15)
+    assert started.status == 0, started.reason
+    assert resource("validate-all", level=10).status == 4
+
+
 def test_validation_at_level_10_warns_of_networkmanager(resource: Resource) -> None:
     systemd = Path("/run/systemd/system")
     (systemd / "multi-user.target.wants").mkdir(parents=True)

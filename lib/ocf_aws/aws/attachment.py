@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from time import monotonic
 
+from ocf_aws.aws.attach_requirements import lowest_free_index
 from ocf_aws.aws.errors import AccessDenied, NoCredentials, Rejected
 from ocf_aws.aws.network_interfaces import attach, describe_interfaces, detach, is_running, reread_interface
-from ocf_aws.ocf.errors import HardError, SoftError, Unknown
+from ocf_aws.ocf.errors import SoftError, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ _HOLDER_SECONDS = 2.0
 
 _CHECK_SECONDS = 5.0
 """How often EC2 is asked about an attachment while the kernel has no link yet, which is what the service waits for."""
-
-_MAX_INDEXES = 32
 
 
 def poll_intervals(deadline: Deadline) -> Iterator[None]:
@@ -197,7 +196,7 @@ class Attachment:
 
     def _attach(self) -> str:
         while True:
-            index = self._lowest_free() if self._wanted is None else self._wanted
+            index = lowest_free_index(self._instance_id, self._used) if self._wanted is None else self._wanted
             try:
                 attachment_id = attach(self._ec2, self.eni.id, self._instance_id, index)
             except Rejected as error:
@@ -215,12 +214,6 @@ class Attachment:
             self._accepted = self._checked = monotonic()
             self._log.info(f"{self.eni.id} is being attached here with device index {index}")
             return attachment_id
-
-    def _lowest_free(self) -> int:
-        for index in range(1, _MAX_INDEXES):
-            if index not in self._used:
-                return index
-        raise HardError(f"{self._instance_id} has no device index left")
 
     def _late(self, problem: str) -> SoftError:
         """What to tell when the time is over; of a holder that does not let go, what a person can do about it."""

@@ -100,6 +100,12 @@ def prepare(context: Context, *facts: Callable[[Imds], object]) -> Imds:
     return imds
 
 
+def open_services(context: Context, *facts: Callable[[Imds], object]) -> tuple[Imds, Client]:
+    """IMDS as `prepare` makes it ready, and EC2 by the parameters of the resource. Raises Failure."""
+    imds = prepare(context, *facts)
+    return imds, open_ec2(context, imds)
+
+
 def open_ec2(context: Context, imds: Imds, role: str | None = None, *, is_whole: bool = False) -> Client:
     """EC2, by the parameters of the resource.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ocf_aws.aws.errors import AccessDenied, NotFound, Rejected
+from ocf_aws.aws.errors import NotFound
 from ocf_aws.ip import IpAddress, IpNetwork
-from ocf_aws.ocf.errors import Unknown
+from ocf_aws.ocf.errors import Failure, Unknown
 from ocf_aws.record import Record
 
 TYPE_CHECKING = False
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ocf_aws.aws.client import Client
+    from ocf_aws.ocf.log import Log
 
 _GONE = ("disassociating", "disassociated", "failing", "failed")
 
@@ -144,21 +145,6 @@ def describe_subnet(ec2: Client, subnet_id: str) -> list[IpNetwork]:
     return [IpNetwork.parse(block) for block in blocks]
 
 
-def max_interfaces(ec2: Client, instance_type: str) -> int | None:
-    """How many ENIs network card 0 of an instance of this type can have, None where that cannot be learned.
-
-    MaximumNetworkInterfaces of a type is the sum over all cards ("NetworkInfo", EC2 API reference).
-    """
-    try:
-        found = ec2.call("describe_instance_types", retry=False, InstanceTypes=[instance_type])["InstanceTypes"]
-        network = found[0]["NetworkInfo"]
-        cards = {card.get("NetworkCardIndex", 0): card for card in network.get("NetworkCards", [])}
-        return int(cards.get(0, network)["MaximumNetworkInterfaces"])
-    except (AccessDenied, Rejected, Unknown, LookupError, TypeError):
-        # EC2 says it itself when it comes to attaching: AttachmentLimitExceeded.
-        return None
-
-
 def is_running(ec2: Client, instance_id: str) -> bool | None:
     """Whether an instance runs, or is about to; None where EC2 does not tell of it. Raises as Client.call."""
     filters = [{"Name": "instance-id", "Values": [instance_id]}]
@@ -188,19 +174,13 @@ def detach(ec2: Client, attachment_id: str, **more: Any) -> None:
     ec2.call("detach_network_interface", retry=False, AttachmentId=attachment_id, **more)
 
 
-def check_attach_permission(ec2: Client, eni_id: str, instance_id: str, index: int) -> AccessDenied | None:
-    """What EC2 says by DryRun if the caller has no right to attach the ENI, None if it has, or that stays unknown."""
-    try:
-        attach(ec2, eni_id, instance_id, index, DryRun=True)
-    except AccessDenied as error:
-        return error
-    except (Rejected, Unknown):
-        # What EC2 objects to other than rights, a detach may change.
-        pass
-    return None
-
-
-def keep_on_termination(ec2: Client, eni: Eni) -> None:
-    """Let the ENI outlive the instance that it is attached to. Raises as Client.call."""
+def keep_on_termination(ec2: Client, eni: Eni, log: Log) -> None:
+    """See to it that the ENI outlives the instance that it is attached to, or warn."""
+    if not eni.delete_on_termination:
+        return
     change = {"AttachmentId": eni.attachment_id, "DeleteOnTermination": False}
-    ec2.call("modify_network_interface_attribute", NetworkInterfaceId=eni.id, Attachment=change)
+    try:
+        ec2.call("modify_network_interface_attribute", NetworkInterfaceId=eni.id, Attachment=change)
+        log.info(f"{eni.id} stays when {eni.holder} is terminated (DeleteOnTermination is off)")
+    except Failure as error:
+        log.warning(f"terminating {eni.holder} will delete {eni.id} and its addresses: {error.full_text}")

@@ -13,7 +13,7 @@ from json import loads
 from time import monotonic, time
 from typing import Any
 
-from ocf_aws.aws import network_interfaces, source_dest_check, vpc
+from ocf_aws.aws import attach_requirements, network_interfaces, source_dest_check, vpc
 from ocf_aws.aws.client import Client, open_ec2
 from ocf_aws.aws.errors import Unanswered
 from ocf_aws.aws.imds import Imds, open_imds
@@ -176,7 +176,7 @@ class Facts:
         if self.is_eni_move and self.is_defined:
             asked |= {
                 "moved_eni": lambda: network_interfaces.find_interface(ec2, self.p.eni_id),
-                "limit": lambda: network_interfaces.max_interfaces(ec2, self["instance_type"]),
+                "limit": lambda: attach_requirements.max_interfaces(ec2, self["instance_type"]),
                 "own_enis": lambda: network_interfaces.describe_interfaces(
                     ec2, "attachment.instance-id", self["instance_id"]
                 ),
@@ -252,8 +252,8 @@ class Facts:
 
     def _try_attach(self) -> list[tuple[str, Failure]]:
         eni_id, instance_id = self.p.eni_id, self["instance_id"]
-        index = self.p.device_index or min(set(range(1, 32)) - self["used_indexes"])
-        denial = network_interfaces.check_attach_permission(self["ec2"], eni_id, instance_id, index)
+        index = self.p.device_index or attach_requirements.lowest_free_index(instance_id, self["used_indexes"])
+        denial = attach_requirements.check_attach_permission(self["ec2"], eni_id, instance_id, index)
         return [(eni_id, denial)] if denial else []
 
     def _try_detach(self) -> list[tuple[str, Failure]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 
 from ocf_aws.aws import network_interfaces as n
-from ocf_aws.aws.errors import AccessDenied, NotFound
+from ocf_aws.aws.errors import NotFound
 from ocf_aws.aws.network_interfaces import Eni
 from ocf_aws.ocf.errors import Unknown
-from unit.fakes.ec2 import FakeEc2, refusal
+from ocf_aws.ocf.log import Log
+from unit.fakes.ec2 import FakeEc2
 
 PLAIN = {
     "NetworkInterfaceId": "eni-1",
@@ -119,24 +121,6 @@ def test_a_subnet_is_told_with_its_blocks_but_not_those_that_are_gone(ec2: FakeE
         n.describe_subnet(ec2, "subnet-2")
 
 
-def test_the_limit_of_an_instance_type_is_that_of_its_first_network_card(ec2: FakeEc2) -> None:
-    ec2.types["m5.large"] = {"MaximumNetworkInterfaces": 3}
-    cards = [{"NetworkCardIndex": number, "MaximumNetworkInterfaces": 15 - number} for number in (1, 0)]
-    ec2.types["p4d.24xlarge"] = {"MaximumNetworkInterfaces": 60, "NetworkCards": cards}
-    assert n.max_interfaces(ec2, "m5.large") == 3
-    assert n.max_interfaces(ec2, "p4d.24xlarge") == 15
-
-
-def test_a_limit_that_cannot_be_learned_is_none(ec2: FakeEc2) -> None:
-    assert n.max_interfaces(ec2, "x9.unheard") is None
-    ec2.types["odd"] = {}
-    assert n.max_interfaces(ec2, "odd") is None
-    ec2.denied.add("describe_instance_types")
-    assert n.max_interfaces(ec2, "odd") is None
-    ec2.fail("describe_instance_types", refusal("describe_instance_types", "RequestLimitExceeded"))
-    assert n.max_interfaces(ec2, "odd") is None
-
-
 @pytest.mark.parametrize(
     "state, runs",
     [("pending", True), ("running", True), ("shutting-down", False), ("stopped", False), ("terminated", False)],
@@ -158,24 +142,18 @@ def test_an_attachment_is_asked_for_on_the_first_network_card(ec2: FakeEc2) -> N
     assert ec2.holder("eni-1") is None
 
 
-def test_asking_for_the_right_to_attach_changes_nothing(ec2: FakeEc2) -> None:
-    ec2.add_interface("eni-1")
-    assert n.check_attach_permission(ec2, "eni-1", "i-1", 1) is None
-    assert ec2.holder("eni-1") is None
-    ec2.fail("attach_network_interface", refusal("attach_network_interface", "InvalidNetworkInterface.InUse"))
-    assert n.check_attach_permission(ec2, "eni-1", "i-1", 1) is None
-    ec2.fail("attach_network_interface", refusal("attach_network_interface", "RequestLimitExceeded"))
-    assert n.check_attach_permission(ec2, "eni-1", "i-1", 1) is None
-    ec2.denied.add("attach_network_interface")
-    denial = n.check_attach_permission(ec2, "eni-1", "i-1", 1)
-    assert isinstance(denial, AccessDenied) and "allow ec2:AttachNetworkInterface" in str(denial)
-
-
-def test_an_eni_can_be_made_to_outlive_its_holder(ec2: FakeEc2) -> None:
+def test_an_eni_can_be_made_to_outlive_its_holder(ec2: FakeEc2, log: Log, stderr: io.StringIO) -> None:
     ec2.add_interface("eni-1")
     ec2.hold("eni-1", "i-1")
     ec2.interfaces["eni-1"]["Attachment"]["DeleteOnTermination"] = True
     eni = n.require_interface(ec2, "eni-1")
     assert eni.delete_on_termination
-    n.keep_on_termination(ec2, eni)
+    ec2.denied.add("modify_network_interface_attribute")
+    n.keep_on_termination(ec2, eni, log)
+    assert "WARNING: terminating i-1 will delete eni-1 and its addresses: allow ec2:Modify" in stderr.getvalue()
+    ec2.denied.clear()
+    n.keep_on_termination(ec2, eni, log)
     assert not n.require_interface(ec2, "eni-1").delete_on_termination
+    assert "INFO: eni-1 stays when i-1 is terminated" in stderr.getvalue()
+    n.keep_on_termination(ec2, n.require_interface(ec2, "eni-1"), log)
+    assert ec2.count("modify_network_interface_attribute") == 2
