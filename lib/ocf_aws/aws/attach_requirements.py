@@ -16,14 +16,12 @@ if TYPE_CHECKING:
 _MAX_INDEXES = 32
 
 
-def check_attachable(
-    ec2: Client, imds: Imds, eni_id: str, index: int | None
-) -> tuple[Eni, set[int], AccessDenied | None]:
+def check_attachable(ec2: Client, imds: Imds, eni_id: str, index: int | None) -> tuple[Eni, set[int], BackgroundThread]:
     """Ask all of it at the same time, and change nothing.
 
     index: the device index wanted, None for the lowest that is free.
-    Returns the ENI; the device indexes that are taken; and the refusal of the right to attach it, None if the right is
-    there or that stays unknown.
+    Returns the ENI; the device indexes that are taken; and the question for the right to attach it, whose result() raises
+    AccessDenied if it is missing: an ENI that is here needs it no more.
     Raises HardError where this ENI can never be attached here, Conflict where there is no room for it, and as Client.call.
     """
     instance_id, instance_type = imds.instance_id, imds.instance_type
@@ -38,7 +36,7 @@ def check_attachable(
         raise HardError(f"{eni.id} is in {eni.zone}, this node in {zone}: an ENI cannot leave its availability zone")
     if limit is not None and len(used) >= limit and not eni.is_held_by(instance_id):
         _check_room(ec2, eni, instance_id, limit)
-    return eni, used, permission.result()
+    return eni, used, permission
 
 
 def _check_room(ec2: Client, eni: Eni, instance_id: str, limit: int) -> None:
@@ -80,13 +78,10 @@ def max_interfaces(ec2: Client, instance_type: str) -> int | None:
         return None
 
 
-def check_attach_permission(ec2: Client, eni_id: str, instance_id: str, index: int) -> AccessDenied | None:
-    """What EC2 says by DryRun if the caller has no right to attach the ENI, None if it has, or that stays unknown."""
+def check_attach_permission(ec2: Client, eni_id: str, instance_id: str, index: int) -> None:
+    """Ask by DryRun. Raises AccessDenied if the caller has no right to attach the ENI; not where that stays unknown."""
     try:
         attach(ec2, eni_id, instance_id, index, DryRun=True)
-    except AccessDenied as error:
-        return error
     except (Rejected, Unknown):
         # What EC2 objects to other than rights, a detach may change.
         pass
-    return None

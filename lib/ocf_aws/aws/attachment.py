@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from ocf_aws.ocf.deadline import Deadline
     from ocf_aws.ocf.log import Log
 
-FORCE = ("if-down", "after", "never")
-"""When a detach may be forced: if EC2 says that the holder is not running; also after half of the time; never."""
-
 # What an attach or detach says that met a state which has changed, or is about to ("Error codes", EC2 API reference).
 _PASSING = frozenset(
     "IncorrectState IncorrectInstanceState InvalidNetworkInterface.InUse InvalidAttachmentID.NotFound"
@@ -46,8 +43,8 @@ def poll_intervals(deadline: Deadline) -> Iterator[None]:
 class Attachment:
     """The attachment of an ENI to an instance; what has been done is seen, and never done twice.
 
-    force: one of FORCE. index: the device index wanted, None for the lowest that is free.
-    used: device indexes known as taken.
+    force: when a detach may be forced: `if-down` if EC2 says that the holder is not running, `after` also after half of
+    the time, `never`. index: the device index wanted, None for the lowest that is free. used: indexes known as taken.
     """
 
     def __init__(

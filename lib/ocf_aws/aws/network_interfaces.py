@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ocf_aws.aws.errors import NotFound
+from ocf_aws.aws.errors import NotFound, Rejected
 from ocf_aws.ip import IpAddress, IpNetwork
 from ocf_aws.ocf.errors import Failure, Unknown
 from ocf_aws.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from ocf_aws.aws.client import Client
@@ -172,6 +172,34 @@ def attach(ec2: Client, eni_id: str, instance_id: str, index: int, **more: Any) 
 def detach(ec2: Client, attachment_id: str, **more: Any) -> None:
     """Ask for the end of an attachment. Raises as Client.call."""
     ec2.call("detach_network_interface", retry=False, AttachmentId=attachment_id, **more)
+
+
+def prepare_detach(ec2: Client, eni_id: str, instance_id: str, recorded: str, log: Log) -> Callable[[], None]:
+    """Find the attachment of the ENI to this instance, and return the function that ends it, which raises as Client.call.
+
+    recorded: id of the attachment that start recorded, empty without one; it counts where EC2 does not tell.
+    Raises Failure where neither tells.
+    """
+    attachment_id = recorded
+    try:
+        eni = require_interface(ec2, eni_id)
+        attachment_id = str(eni.attachment_id) if eni.is_held_by(instance_id) else ""
+    except Failure:
+        if not recorded:
+            raise
+
+    def act() -> None:
+        if not attachment_id:
+            return
+        try:
+            detach(ec2, attachment_id)
+        except Rejected as error:
+            # It has gone by itself, or with another one's detach.
+            if "NotFound" not in error.code:
+                raise
+        log.info(f"{eni_id} is being detached")
+
+    return act
 
 
 def keep_on_termination(ec2: Client, eni: Eni, log: Log) -> None:

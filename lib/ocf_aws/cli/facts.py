@@ -253,8 +253,8 @@ class Facts:
     def _try_attach(self) -> list[tuple[str, Failure]]:
         eni_id, instance_id = self.p.eni_id, self["instance_id"]
         index = self.p.device_index or attach_requirements.lowest_free_index(instance_id, self["used_indexes"])
-        denial = attach_requirements.check_attach_permission(self["ec2"], eni_id, instance_id, index)
-        return [(eni_id, denial)] if denial else []
+        ask = partial(attach_requirements.check_attach_permission, self["ec2"], eni_id, instance_id, index)
+        return _denied(eni_id, ask)
 
     def _try_detach(self) -> list[tuple[str, Failure]]:
         eni = self["moved_eni"]

@@ -37,10 +37,10 @@ def free(ec2: FakeEc2) -> FakeEc2:
 
 
 def test_an_eni_that_can_come_is_told_with_the_indexes_that_are_taken(free: FakeEc2) -> None:
-    eni, used, denial = check_attachable(free, IMDS, "eni-1", None)
-    assert (eni.id, used, denial) == ("eni-1", {0}, None)
+    eni, used, permission = check_attachable(free, IMDS, "eni-1", None)
+    assert (eni.id, used, permission.result()) == ("eni-1", {0}, None)
     assert free.count("attach_network_interface", DeviceIndex=1, DryRun=True) == 1
-    check_attachable(free, IMDS, "eni-1", 7)
+    check_attachable(free, IMDS, "eni-1", 7)[2].wait()
     assert free.count("attach_network_interface", DeviceIndex=7, DryRun=True) == 1
     assert free.holder("eni-1") is None
 
@@ -73,8 +73,9 @@ def test_a_full_instance_is_refused_unless_it_has_the_eni_or_another_is_leaving(
 
 def test_a_missing_right_is_told_and_left_to_the_caller(free: FakeEc2) -> None:
     free.denied.add("attach_network_interface")
-    _, _, denial = check_attachable(free, IMDS, "eni-1", None)
-    assert isinstance(denial, AccessDenied)
+    _, _, permission = check_attachable(free, IMDS, "eni-1", None)
+    with pytest.raises(AccessDenied):
+        permission.result()
 
 
 def test_without_imds_no_index_is_known_as_taken() -> None:
@@ -102,12 +103,12 @@ def test_a_limit_that_cannot_be_learned_is_none(ec2: FakeEc2) -> None:
 
 def test_asking_for_the_right_to_attach_changes_nothing(ec2: FakeEc2) -> None:
     ec2.add_interface("eni-1")
-    assert n.check_attach_permission(ec2, "eni-1", "i-1", 1) is None
+    n.check_attach_permission(ec2, "eni-1", "i-1", 1)
     assert ec2.holder("eni-1") is None
     ec2.fail("attach_network_interface", refusal("attach_network_interface", "InvalidNetworkInterface.InUse"))
-    assert n.check_attach_permission(ec2, "eni-1", "i-1", 1) is None
+    n.check_attach_permission(ec2, "eni-1", "i-1", 1)
     ec2.fail("attach_network_interface", refusal("attach_network_interface", "RequestLimitExceeded"))
-    assert n.check_attach_permission(ec2, "eni-1", "i-1", 1) is None
+    n.check_attach_permission(ec2, "eni-1", "i-1", 1)
     ec2.denied.add("attach_network_interface")
-    denial = n.check_attach_permission(ec2, "eni-1", "i-1", 1)
-    assert isinstance(denial, AccessDenied) and "allow ec2:AttachNetworkInterface" in str(denial)
+    with pytest.raises(AccessDenied, match="allow ec2:AttachNetworkInterface"):
+        n.check_attach_permission(ec2, "eni-1", "i-1", 1)
