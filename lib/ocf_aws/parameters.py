@@ -180,16 +180,17 @@ AWS_ACCESS = (
     Parameter(
         "region",
         "AWS region",
-        "Region of the EC2 API. Default: the region of the profile, then the region of the instance, which the instance metadata"
-        " service (IMDS) tells.",
+        "Region of the EC2 API. Default: the region of the profile, then the region of the instance, "
+        "which the instance metadata service (IMDS) tells.",
         reloadable=True,
         parse=region,
     ),
     Parameter(
         "profile",
         "Profile with AWS credentials",
-        "Profile in root's ~/.aws/credentials or ~/.aws/config that gives the credentials. Default: boto3's own chain, which ends"
-        ' with the role of the instance. The profile "default" need not exist.',
+        "Profile in root's ~/.aws/credentials or ~/.aws/config that gives the credentials. "
+        "Default: boto3's own chain, which ends with the role of the instance. "
+        'The profile "default" need not exist.',
         parse=profile_name,
         reloadable=True,
     ),
@@ -210,8 +211,8 @@ AWS_ACCESS = (
     Parameter(
         "api_timeout",
         "Seconds for an EC2 request",
-        "Seconds for one request to EC2, retries included. After that the answer is unknown: a monitor then reports what the"
-        " kernel says and logs a warning; start tries again until its own timeout ends.",
+        "Seconds for one request to EC2, retries included. After that the answer is unknown: a monitor then "
+        "reports what the kernel says and logs a warning; start tries again until its own timeout ends.",
         type="integer",
         default="10",
         parse=positive_seconds,
