@@ -20,7 +20,17 @@ CHECKOUT = Path(__file__).parents[1]
 # Files without a suffix have no place for their bytecode but beside themselves.
 sys.dont_write_bytecode = True
 
-LONGEST_FIRST = ("cluster/test_worst_hour.py", "cli/test_check_faults.py", "cluster/", "faults/", "packaging/test_in_a")
+LONGEST_FIRST = (
+    "vpclab_tests/test_background_lab.py",
+    "vpclab_tests/test_demo.py",
+    "cluster/test_worst_hour.py",
+    "cli/test_check_faults.py",
+    "cluster/",
+    "process/test_overlay_ip.py",
+    "faults/",
+    "process/",
+    "packaging/test_in_a",
+)
 """What takes minutes begins first, so that no worker is left with it at the end, when the others have nothing to do."""
 
 IS_ACCEPTANCE = os.environ.get("ACCEPTANCE") == "1"

@@ -11,13 +11,13 @@ import json
 import re
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from ocf_aws.cli.outages.record import Outage
 from vpclab.client.watch import Watch
+from vpclab.ec2.effects import Delay
 from vpclab.lab import Lab
 from vpclab.plan import ONE_ZONE
 from vpclab.waiting import wait_until
@@ -28,7 +28,15 @@ ENI_ADDRESS = "10.0.1.50"
 Span = tuple[str, float, float]
 """What, from and to, in milliseconds."""
 
-WHAT = ("planned move", "node loss", "of it the start of the agent")
+LATENCIES = (0, 50, 200)
+"""Milliseconds that EC2 takes for a call of a planned move; with aws-vpc-move-ip, which takes seconds, the first alone."""
+
+PLANNED_MOVE, NODE_LOSS = "planned move", "node loss"
+PACEMAKER_PART = "planned move: Pacemaker, between the agent's stop and its start"
+AGENT_PART = "node loss: from the begin of the agent's start"
+
+Outages = dict[str, dict[str, list[float]]]
+"""What a client saw, in seconds, by what happened and by agent."""
 
 
 def main() -> None:
@@ -48,7 +56,7 @@ def main() -> None:
 def compare_overlay_ip(times: int) -> dict[str, Any]:
     """Measure an overlay IP with both agents, and print the table; returns it, with a timeline of each kind of move."""
     timelines: dict[str, list[Span]] = {}
-    found: dict[tuple[str, str], list[float]] = {}
+    found: Outages = {}
     with Lab() as lab:
         lab.fence()
         lab.cluster.pcs("resource", "defaults", "update", "resource-stickiness=1000")
@@ -61,56 +69,73 @@ def compare_overlay_ip(times: int) -> dict[str, Any]:
                     RouteTableId=table, DestinationCidrBlock=f"{ip}/32", NetworkInterfaceId=lab.primary_eni("node1")
                 )
             with lab.watch(ip) as watch:
-                found.update(measure(lab, watch, who, ip, times, timelines))
-    print(f"{'outage seen by a client, 3 route tables':44} {'today':>10} {'ours':>10} {'ratio':>8}")
+                measure(lab, watch, who, times, found, timelines)
+    print(f"{'outage seen by a client, 3 route tables':64} {'today':>10} {'ours':>10}")
     rows = []
-    for what in WHAT:
-        theirs, ours = (statistics.median(found[what, who]) for who in AGENTS)
-        print(f"{what:44} {theirs:8.3f} s {ours:8.3f} s {ours / theirs:8.3f}")
-        rows.append({"what": what, "today": theirs, "ours": ours})
+    for what, by_agent in found.items():
+        row = {who: statistics.median(seconds) for who, seconds in by_agent.items()}
+        print(f"{what:64} " + " ".join(f"{row[who]:8.3f} s" if who in row else f"{'-':>10}" for who in AGENTS))
+        rows.append({"what": what, **row})
     return {"table": rows, "timelines": [{"name": what, "spans": spans} for what, spans in timelines.items()]}
 
 
-def measure(
-    lab: Lab, watch: Watch, who: str, ip: str, times: int, timelines: dict[str, list[Span]]
-) -> dict[tuple[str, str], list[float]]:
-    """The outages, in seconds, of planned moves and of node losses with one agent."""
+def measure(lab: Lab, watch: Watch, who: str, times: int, found: Outages, timelines: dict[str, list[Span]]) -> None:
+    """Find the outages of planned moves and of node losses with one agent."""
     lab.cluster.pcs(
-        *f"resource create ip {AGENTS[who]} ip={ip} interface=ens5".split(),
+        *f"resource create ip {AGENTS[who]} ip={ADDRESSES[who]} interface=ens5".split(),
         "routing_table=" + ",".join(lab.route_tables.values()),
         *"op monitor interval=60 timeout=60".split(),
     )
     lab.cluster.settled()
-    found: dict[tuple[str, str], list[float]] = {(what, who): [] for what in WHAT}
 
-    def outage_while(what: str) -> None:
-        old = lab.cluster.resource_runs_on("ip").pop()
-        new = lab.other(old)
-        start = watch.record.end
-        ordered = time.time()
-        lab.ec2.calls.clear()
-        if what == "planned move":
-            lab.cluster.pcs("resource", "move", "ip", new)
-        else:
-            lab.nodes[old].off()
-        # Whoever it is that answers next: a start that fails on the other node is part of the outage.
-        wait_until(lambda: any(outage.after for outage in watch.outages(since=start)), 180, lab.cluster.status)
-        lab.cluster.wait_online(120)
-        lab.cluster.settled(120)
-        found[what, who].append(sum(outage.seconds for outage in watch.outages(since=start)))
-        outage = watch.outages(since=start)[-1]
-        if who == "ours":
+    def note(what: str, seconds: float) -> None:
+        found.setdefault(what, {}).setdefault(who, []).append(seconds)
+
+    def move(what: str) -> None:
+        ordered, outages = outage_while(lab, watch, lambda old, new: lab.cluster.pcs("resource", "move", "ip", new))
+        outage = outages[-1]
+        note(what, sum(each.seconds for each in outages))
+        if what == PLANNED_MOVE:
+            stopped = _moment(lab, str(outage.before), ordered, "Result of stop operation for ip")
+            started = _moment(lab, str(outage.after), ordered, "Requesting local execution of start operation for ip")
+            if stopped and started:
+                note(PACEMAKER_PART, started - stopped)
             timelines[what] = timeline(lab, ordered, outage)
-        if what == "node loss":
-            # The rest is corosync, which notices, fence_aws, which makes sure, and Pacemaker.
-            found[WHAT[2], who].append(start_seconds(lab, str(outage.after)))
 
-    for what in WHAT[:2]:
-        for _ in range(times):
-            outage_while(what)
+    def lose_node() -> None:
+        ordered, outages = outage_while(lab, watch, lambda old, new: lab.nodes[old].off())
+        outage = outages[-1]
+        note(NODE_LOSS, sum(each.seconds for each in outages))
+        # The rest is corosync, which notices, fence_aws, which makes sure, and Pacemaker.
+        started = _moment(lab, str(outage.after), ordered, "Requesting local execution of start operation for ip")
+        if started:
+            note(AGENT_PART, outage.end - started)
+        timelines[NODE_LOSS] = timeline(lab, ordered, outage)
+
+    for milliseconds in LATENCIES if who == "ours" else LATENCIES[:1]:
+        with lab.ec2.faults.add(effect=Delay(milliseconds / 1000)):
+            for _ in range(times):
+                move(f"{PLANNED_MOVE}, {milliseconds} ms a call" if milliseconds else PLANNED_MOVE)
+    for _ in range(times):
+        lose_node()
     lab.cluster.pcs("resource", "delete", "ip")
     lab.cluster.settled()
-    return found
+
+
+def outage_while(lab: Lab, watch: Watch, act: Callable[[str, str], object]) -> tuple[float, list[Outage]]:
+    """Let the address leave the node that has it. Returns when that was ordered (wall clock) and the outages.
+
+    act: called with the node that has the address, and with the other one.
+    """
+    old = lab.cluster.resource_runs_on("ip").pop()
+    since, ordered = watch.record.end, time.time()
+    lab.ec2.calls.clear()
+    act(old, lab.other(old))
+    # Whoever it is that answers next: a start that fails on the other node is part of the outage.
+    wait_until(lambda: any(outage.after for outage in watch.outages(since=since)), 180, lab.cluster.status)
+    lab.cluster.wait_online(120)
+    lab.cluster.settled(120)
+    return ordered, watch.outages(since=since)
 
 
 def timeline(lab: Lab, ordered: float, outage: Outage) -> list[Span]:
@@ -160,13 +185,6 @@ def log_lines(lab: Lab, node: str, since: float) -> Iterator[tuple[float, str]]:
             moment = time.mktime(time.strptime(f"{year} {stamp[1]}", "%Y %b %d %H:%M:%S")) + float(stamp[2] or 0)
             if moment >= since - 0.001:
                 yield moment, line
-
-
-def start_seconds(lab: Lab, node: str) -> float:
-    """How long the last start on a node took, by Pacemaker's history."""
-    start = f"//node_state[@uname='{node}']//lrm_resource[@id='ip']/lrm_rsc_op[@operation='start']"
-    operation = ElementTree.fromstring(lab.cluster.run("cibadmin", "--query", "--xpath", start))
-    return int(operation.attrib["exec-time"]) / 1000
 
 
 def measure_eni(times: int) -> list[float]:

@@ -138,7 +138,8 @@ def outage_table(outages: dict[str, Any]) -> list[str]:
     lines = [f"Times are milliseconds, medians of so many runs: {outages['times']}.", ""]
     lines += ["| what a client of three route tables sees | aws-vpc-move-ip | this agent |", "|---|--:|--:|"]
     for row in outages["table"]:
-        lines.append(f"| {row['what']} | {row['today'] * 1000:.0f} | {row['ours'] * 1000:.0f} |")
+        cells = [f"{row[who] * 1000:.0f}" if who in row else "" for who in ("today", "ours")]
+        lines.append(f"| {row['what']} | {' | '.join(cells)} |")
     return lines
 
 

@@ -71,6 +71,7 @@ EXAMPLE = {
         {"rsc_ip_PRD_HDB00": "OVERLAY_IP"},
         leader="rsc_ip_PRD_HDB00",
         guest="rsc_SAP_QAS_HDB10",
+        is_short=False,
     ),
     "sap-hana-scale-up": Example(
         ("sap-hana-scale-up",),
@@ -105,7 +106,7 @@ EXAMPLE = {
         leader="rsc_ip_PRD_ASCS00",
         reader="rsc_ip_PRD_ERS10",
     ),
-    "postgresql": Example(("postgresql",), {"overlay-ip": "OVERLAY_IP"}, leader="overlay-ip"),
+    "postgresql": Example(("postgresql",), {"overlay-ip": "OVERLAY_IP"}, leader="overlay-ip", is_short=False),
     "sap-ascs-ers-ensa1": Example(
         ("sap-ascs-ers", "sap-ascs-ers-ensa1"),
         {"rsc_ip_PRD_ASCS00": "ASCS_IP", "rsc_ip_PRD_ERS10": "ERS_IP"},

@@ -22,7 +22,7 @@ IP, CIDR = "192.168.10.10", "192.168.10.10/32"
 AT_A_TIME = 4
 """Actions that Pacemaker runs at a time on a node with two cores (node-action-limit)."""
 
-SECONDS = 60
+SECONDS = 300
 INTERVAL = 10
 RESOURCES = 40
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/route-tables"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,20 +15,6 @@ from vpclab.hosts.single_node import Result, SingleNode
 IP = "192.168.10.10"
 CIDR = f"{IP}/32"
 ENI = "eni-0123456789abcdef0"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    return Installation(tmp_path_factory.mktemp("installed"))
-
-
-@pytest.fixture
-def own(shared: Installation, tmp_path: Path) -> Iterator[Installation]:
-    """One whose library a test may damage; it is as before when the test ends."""
-    kept = shutil.copytree(shared.library, tmp_path / "kept")
-    yield shared
-    shutil.rmtree(shared.library)
-    shutil.copytree(kept, shared.library)
 
 
 class Resource:
@@ -59,9 +44,9 @@ def address(single_node: SingleNode) -> Iterator[None]:
 # --- it works ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_overlay_ip_lives_as_from_the_checkout(single_node: SingleNode, shared: Installation) -> None:
+def test_an_overlay_ip_lives_as_from_the_checkout(single_node: SingleNode, installation: Installation) -> None:
     single_node.disable_source_dest_check()
-    resource = overlay_ip(single_node, shared)
+    resource = overlay_ip(single_node, installation)
     assert resource("monitor").status == 7
     assert resource("start").status == 0
     assert CIDR in single_node.addresses()
@@ -73,17 +58,19 @@ def test_an_overlay_ip_lives_as_from_the_checkout(single_node: SingleNode, share
     assert resource("stop").status == 0
 
 
-def test_meta_data_needs_neither_root_nor_the_environment(shared: Installation) -> None:
+def test_meta_data_needs_neither_root_nor_the_environment(installation: Installation) -> None:
     for name in ("aws-overlay-ip", "aws-eni-move"):
-        done = subprocess.run([shared.agent(name), "meta-data"], env={}, capture_output=True, text=True)
+        done = subprocess.run([installation.agent(name), "meta-data"], env={}, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("<?xml")
 
 
-def test_an_agent_that_has_nothing_to_stop_writes_no_byte_code(single_node: SingleNode, own: Installation) -> None:
-    for cache in own.library.rglob("__pycache__"):
+def test_an_agent_that_has_nothing_to_stop_writes_no_byte_code(
+    single_node: SingleNode, breakable: Installation
+) -> None:
+    for cache in breakable.library.rglob("__pycache__"):
         subprocess.run(["rm", "-r", cache], check=True)
-    assert overlay_ip(single_node, own)("stop").status == 0
-    assert not list(own.library.rglob("__pycache__"))
+    assert overlay_ip(single_node, breakable)("stop").status == 0
+    assert not list(breakable.library.rglob("__pycache__"))
 
 
 # --- files of the library are gone ------------------------------------------------------------------------------------
@@ -105,10 +92,10 @@ def told(result: Result) -> bool:
 
 @pytest.mark.parametrize("gone", GONE[:-1])
 def test_an_overlay_ip_without_its_library_is_told_in_one_line(
-    gone: str, single_node: SingleNode, own: Installation
+    gone: str, single_node: SingleNode, breakable: Installation
 ) -> None:
-    damage(own, gone)
-    resource = overlay_ip(single_node, own)
+    damage(breakable, gone)
+    resource = overlay_ip(single_node, breakable)
     for action in ("start", "monitor", "validate-all"):
         result = resource(action)
         assert result.status == 5 and told(result), result
@@ -116,38 +103,38 @@ def test_an_overlay_ip_without_its_library_is_told_in_one_line(
 
 @pytest.mark.parametrize("text", ["", "raise ValueError", "def ("])
 def test_a_library_that_is_damaged_is_as_one_that_is_gone(
-    text: str, single_node: SingleNode, own: Installation
+    text: str, single_node: SingleNode, breakable: Installation
 ) -> None:
-    damage(own, "ocf_aws/ip.py")
-    (own.library / "ocf_aws/ip.py").write_text(text)
-    result = overlay_ip(single_node, own)("start")
+    damage(breakable, "ocf_aws/ip.py")
+    (breakable.library / "ocf_aws/ip.py").write_text(text)
+    result = overlay_ip(single_node, breakable)("start")
     assert result.status == 5 and told(result), result
 
 
 def test_a_stop_without_the_library_succeeds_where_the_kernel_has_no_such_address(
-    single_node: SingleNode, own: Installation
+    single_node: SingleNode, breakable: Installation
 ) -> None:
-    damage(own, "ocf_aws")
-    assert overlay_ip(single_node, own)("stop").status == 0
-    assert overlay_ip(single_node, own, ip="fd00:10::10")("stop").status == 0
-    assert overlay_ip(single_node, own, ip="no address")("stop").status == 0
+    damage(breakable, "ocf_aws")
+    assert overlay_ip(single_node, breakable)("stop").status == 0
+    assert overlay_ip(single_node, breakable, ip="fd00:10::10")("stop").status == 0
+    assert overlay_ip(single_node, breakable, ip="no address")("stop").status == 0
 
 
 def test_a_stop_without_the_library_fails_where_the_kernel_has_the_address(
-    single_node: SingleNode, own: Installation, address: None
+    single_node: SingleNode, breakable: Installation, address: None
 ) -> None:
-    damage(own, "ocf_aws")
-    result = overlay_ip(single_node, own)("stop")
+    damage(breakable, "ocf_aws")
+    result = overlay_ip(single_node, breakable)("stop")
     assert result.status == 1 and told(result)
-    assert overlay_ip(single_node, own, ip=CIDR)("stop").status == 1
+    assert overlay_ip(single_node, breakable, ip=CIDR)("stop").status == 1
     assert CIDR in single_node.addresses()
 
 
 def test_an_eni_without_the_library_stops_where_no_start_left_a_record(
-    single_node: SingleNode, own: Installation, tmp_path: Path
+    single_node: SingleNode, breakable: Installation, tmp_path: Path
 ) -> None:
-    damage(own, "ocf_aws/aws_eni_move.py")
-    resource = Resource(single_node, own.agent("aws-eni-move"), eni_id=ENI)
+    damage(breakable, "ocf_aws/aws_eni_move.py")
+    resource = Resource(single_node, breakable.agent("aws-eni-move"), eni_id=ENI)
     environ = {"HA_RSCTMP": str(tmp_path)}
     assert resource("start", environ=environ).status == 5
     assert resource("stop", environ=environ).status == 0

@@ -43,11 +43,6 @@ NEVER = set(
 """What no action needs, however much it asks."""
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    return Installation(tmp_path_factory.mktemp("installed"))
-
-
 class Loader:
     """Runs an action and tells which modules it loaded."""
 
@@ -70,8 +65,8 @@ class Loader:
 
 
 @pytest.fixture
-def load(single_node: SingleNode, shared: Installation) -> Loader:
-    return Loader(single_node, shared)
+def load(single_node: SingleNode, installation: Installation) -> Loader:
+    return Loader(single_node, installation)
 
 
 @pytest.fixture

@@ -40,35 +40,34 @@ def start(node: SingleNode, installation: Installation, **environ: str) -> set[s
     return set(re.findall(r'"([^"]*(?:service-2|/ec2)\.json[^"]*)".* = \d', trace.read_text()))
 
 
-@pytest.fixture
-def installation(single_node: SingleNode, tmp_path: Path) -> Installation:
+@pytest.fixture(autouse=True)
+def source_dest_check_off(single_node: SingleNode) -> None:
     single_node.disable_source_dest_check()
-    return Installation(tmp_path / "installed")
 
 
 def own(installation: Installation) -> Path:
     return installation.library / "ocf_aws/aws/service_models/ec2.json"
 
 
-def test_a_start_reads_no_other_model_of_ec2(single_node: SingleNode, installation: Installation) -> None:
-    assert start(single_node, installation) == {str(own(installation))}
+def test_a_start_reads_no_other_model_of_ec2(single_node: SingleNode, breakable: Installation) -> None:
+    assert start(single_node, breakable) == {str(own(breakable))}
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"operations": {"ReplaceRoute": {}}}'])
 def test_without_one_of_use_botocores_own_serves(
-    text: str | None, single_node: SingleNode, installation: Installation
+    text: str | None, single_node: SingleNode, breakable: Installation
 ) -> None:
-    own(installation).unlink() if text is None else own(installation).write_text(text)
-    assert any("service-2" in file for file in start(single_node, installation))
+    own(breakable).unlink() if text is None else own(breakable).write_text(text)
+    assert any("service-2" in file for file in start(single_node, breakable))
 
 
-def test_one_without_a_shape_is_of_no_use_either(single_node: SingleNode, installation: Installation) -> None:
-    model = json.loads(own(installation).read_text())
-    own(installation).write_text(json.dumps({"operations": model["operations"]}))
-    assert any("service-2" in file for file in start(single_node, installation))
+def test_one_without_a_shape_is_of_no_use_either(single_node: SingleNode, breakable: Installation) -> None:
+    model = json.loads(own(breakable).read_text())
+    own(breakable).write_text(json.dumps({"operations": model["operations"]}))
+    assert any("service-2" in file for file in start(single_node, breakable))
 
 
-def test_one_of_the_users_own_comes_first(single_node: SingleNode, installation: Installation) -> None:
+def test_one_of_the_users_own_comes_first(single_node: SingleNode, breakable: Installation) -> None:
     data = subprocess.run(
         [PYTHON, "-c", "import botocore, os; print(os.path.dirname(botocore.__file__))"],
         capture_output=True,
@@ -79,5 +78,5 @@ def test_one_of_the_users_own_comes_first(single_node: SingleNode, installation:
     models.mkdir()
     for name in ("ec2", "sts"):
         os.symlink(f"{data}/data/{name}", models / name)
-    opened = start(single_node, installation, AWS_DATA_PATH=str(models))
+    opened = start(single_node, breakable, AWS_DATA_PATH=str(models))
     assert any(file.startswith(str(models)) for file in opened)

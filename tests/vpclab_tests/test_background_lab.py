@@ -60,8 +60,8 @@ def chapter(text: str, title: str) -> list[str]:
     "title, resource, nodes",
     [
         ("With pcs", "ip", ["node1", "node2", "node1", "node1"]),
-        ("The same with crm", "ip", ["node1", "node2", "node1", "node1"]),
-        ("An ENI", "eni", ["node1", "node2"]),
+        pytest.param("The same with crm", "ip", ["node1", "node2", "node1", "node1"], marks=pytest.mark.acceptance),
+        pytest.param("An ENI", "eni", ["node1", "node2"], marks=pytest.mark.acceptance),
     ],
 )
 def test_the_cheat_sheet_works_as_pasted(lab: str, title: str, resource: str, nodes: list[str]) -> None:
