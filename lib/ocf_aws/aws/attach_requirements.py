@@ -40,7 +40,8 @@ def check_attachable(ec2: Client, imds: Imds, eni_id: str, index: int | None) ->
 
 
 def _check_room(ec2: Client, eni: Eni, instance_id: str, limit: int) -> None:
-    """IMDS may still show an ENI that is gone; and one may be on its way out."""
+    """Raises Conflict where other ENIs take all places of the instance."""
+    # IMDS may still show an ENI that is gone; and one may be on its way out.
     others = [each for each in describe_interfaces(ec2, "attachment.instance-id", instance_id) if each.id != eni.id]
     if len([each for each in others if each.attachment_status != "detaching"]) >= limit:
         raise Conflict(f"detach an ENI from {instance_id}: it has {len(others)}, its type allows {limit} ({eni.id})")

@@ -58,6 +58,7 @@ class SourceDestCheck:
         return f"{self._on_text}: EC2 drops packets for {self._ip}" if is_on else None
 
     def _is_to_be_disabled(self) -> bool:
+        """Whether it is on, or may be, and may be turned off. Raises Conflict where it is on and may not."""
         try:
             is_on = self._is_seen_on()
         except Failure as error:
@@ -72,6 +73,7 @@ class SourceDestCheck:
         return is_on
 
     def _is_seen_on(self) -> bool:
+        """Whether it is on; where nobody is to look, it is not."""
         return self._wanted != "ignore" and reread_interface(self._ec2, self._eni_id).source_dest_check
 
     @property
