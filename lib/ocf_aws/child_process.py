@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ocf_aws.ocf.deadline import Deadline
+    from ocf_aws.ocf.log import Log
+
+BEST_EFFORT_SECONDS = 10.0
+"""How long a stop waits for EC2, which it can do without."""
+
 
 class ChildProcess:
     """Work that a child does while this process goes on. To be made before any thread is.
@@ -67,6 +73,14 @@ class ChildProcess:
         if not self._outcome and not select([self._reader], [], [], seconds)[0]:
             self._is_late = True
             os.kill(self._child, SIGKILL)
+
+    def finish(self, deadline: Deadline, log: Log, warning: str) -> None:
+        """Wait for the work, but no longer than BEST_EFFORT_SECONDS; if it fails, the log has the warning and the reason."""
+        self.end_after(min(BEST_EFFORT_SECONDS, deadline.left()))
+        try:
+            self.result()
+        except Failure as error:
+            log.warning(f"{warning}: {error.full_text}")
 
     def _wait(self) -> Any:
         import pickle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import time
@@ -12,7 +13,9 @@ import pytest
 
 from ocf_aws.aws.errors import AccessDenied, Rejected
 from ocf_aws.child_process import ChildProcess, TwoPhaseChild
+from ocf_aws.ocf.deadline import Deadline
 from ocf_aws.ocf.errors import SETTLE_SECONDS, HardError, NotInstalled, SoftError, Unknown, combine
+from ocf_aws.ocf.log import Log
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +47,22 @@ def test_work_that_returns_nothing_has_the_result_none() -> None:
         assert child.result() is None
         assert child.result() is None
     assert child.result() is None
+
+
+def test_what_a_stop_can_do_without_is_only_warned_of(log: Log, stderr: io.StringIO) -> None:
+    with ChildProcess(lambda: None) as child:
+        child.finish(Deadline.of_action(20), log, "stopped, but it is not done")
+    assert stderr.getvalue() == ""
+    with ChildProcess(lambda: fail(AccessDenied("allow it", "request 7"))) as child:
+        child.finish(Deadline.of_action(20), log, "stopped, but it is not done")
+    assert "WARNING: stopped, but it is not done: allow it (request 7)\n" in stderr.getvalue()
+
+
+def test_what_a_stop_can_do_without_is_not_waited_for_beyond_its_deadline(log: Log, stderr: io.StringIO) -> None:
+    began = time.monotonic()
+    with ChildProcess(hang) as child:
+        child.finish(Deadline(began + 0.2), log, "stopped, but it is not done")
+    assert time.monotonic() - began < 5 and "not done: it took too long" in stderr.getvalue()
 
 
 def test_work_fails_with_the_kind_it_failed_with() -> None:
