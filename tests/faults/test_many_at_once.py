@@ -134,6 +134,8 @@ def test_no_resource_of_forty_fails_under_quotas(pair: Pair, share: float, role:
     for action, (burst, rate) in QUOTAS.items():
         ec2.faults.add(action, effect=effects.Quota(burst * share, rate * share))
     more = {"routing_table_role": role} if role else {}
+    if role:
+        ec2.share([pair.single.vpc.route_tables["a"]], role)
 
     def act(action: str, ip: str) -> Result:
         interval = INTERVAL if action == "monitor" else 0

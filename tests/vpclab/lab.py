@@ -245,9 +245,9 @@ class Lab:
                 list(all_at_once.map(self._install_package_on, self.nodes.values()))
             return
         with TemporaryDirectory() as directory:
-            run("make", "-C", CHECKOUT, "install", f"DESTDIR={directory}")
+            run("make", "-C", CHECKOUT, "install", f"DESTDIR={directory}/root")
             for node in self.nodes.values():
-                shutil.copytree(directory, node.root, dirs_exist_ok=True)
+                shutil.copytree(f"{directory}/root", node.root, dirs_exist_ok=True)
 
     def _install_package_on(self, node: Instance) -> None:
         assert self._package

@@ -40,8 +40,19 @@ def type_in(host: str, *lines: str) -> str:
     return done.stdout.split("vpclab fault clear\n\n", 1)[1]
 
 
+def processes() -> set[str]:
+    """Everything that runs here, by its command line."""
+    return set(subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout.splitlines())
+
+
 @pytest.fixture(scope="module")
-def lab(in_sandbox: None) -> Iterator[str]:
+def before() -> set[str]:
+    """What ran before the lab was up."""
+    return processes()
+
+
+@pytest.fixture(scope="module")
+def lab(in_sandbox: None, before: set[str]) -> Iterator[str]:
     """A lab with one zone, where both agents can be used; the text of its cheat sheet."""
     try:
         yield vpclab("up", "node1", "--zones=1").stdout
@@ -227,3 +238,11 @@ def test_a_shell_on_a_host_without_power_says_so(lab: str) -> None:
     done = vpclab("up", "client")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "client has no power, because it was fenced or stopped. Try again when it has booted.\n"
+
+
+def test_a_lab_stays_up_until_it_is_taken_down_and_leaves_nothing(lab: str, before: set[str]) -> None:
+    assert "make lab-down" in vpclab("up", "node1", typed="crm_node -n >/tmp/who\n").stdout
+    assert "node1" in vpclab("up", "node1", typed="cat /tmp/who\n").stdout
+    assert "gone" in vpclab("down").stdout
+    assert "No lab is up" in vpclab("down").stdout
+    assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}

@@ -1,4 +1,4 @@
-"""The demonstration and the lab that stays up, as a person runs them."""
+"""The demonstration, as a person runs it."""
 
 from __future__ import annotations
 
@@ -66,22 +66,4 @@ def test_a_demo_that_is_interrupted_leaves_nothing(tmp_path: Path, when: str) ->
         os.killpg(demo.pid, signal.SIGINT)  # what Ctrl-C does: the terminal tells the whole group
         assert "nothing is left behind" in demo.stdout.read()
     assert demo.returncode == 130
-    assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}
-
-
-def test_a_lab_stays_up_until_it_is_taken_down() -> None:
-    before = processes()
-
-    def vpclab(command: str, typed: str = "") -> str:
-        words = [sys.executable, "-m", "vpclab", *command.split()]
-        done = subprocess.run(words, input=typed, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    try:
-        assert "make lab-down" in vpclab("up node1", "crm_node -n >/tmp/who\n")
-        assert "node1" in vpclab("up node1", "cat /tmp/who\n")
-    finally:
-        assert "gone" in vpclab("down")
-    assert "No lab is up" in vpclab("down")
     assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -267,7 +266,7 @@ def test_boto3_finds_its_credentials_and_its_endpoint_by_the_real_names(
     assert ec2.calls.named("DescribeVpcs")[0].caller == hosts["node1"]
 
 
-@pytest.mark.skipif(not shutil.which("fence_aws", path="/usr/sbin"), reason="fence_aws is not installed")
+@pytest.mark.acceptance
 def test_the_real_fence_aws_switches_a_node_off_and_on(ec2: Ec2, hosts: dict[str, str], real_names: RealNames) -> None:
     ec2.times.stop = ec2.times.start = 0.1
     agent = ["/usr/sbin/fence_aws", "--region=eu-central-1", f"--plug={hosts['node2']}"]
