@@ -11,7 +11,6 @@ from vpclab.client.consensus import wait_served_by
 from vpclab.client.watch import Watch
 from vpclab.client.writer import Writer
 from vpclab.hosts import postgresql
-from vpclab.hosts.cib_restore import restore_cib_after
 from vpclab.hosts.examples import SUFFIXES, load
 from vpclab.hosts.instance import Instance
 from vpclab.lab import Lab
@@ -23,15 +22,15 @@ EXAMPLES = ("postgresql", "postgresql-paf")
 pytestmark = pytest.mark.acceptance
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def lab(in_sandbox: None) -> Iterator[Lab]:
-    """A cluster without fencing, which each example brings along."""
+    """A cluster without fencing, which each example brings along; a new one: pgsql leaves attributes that PAF obeys."""
     with Lab() as lab:
         yield lab
 
 
 @pytest.fixture
-def pair(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
+def pair(lab: Lab, request: pytest.FixtureRequest) -> str:
     """The name of an example that serves a pair of databases with synchronous replication."""
     name, suffix = request.param
     node1, node2 = lab.nodes.values()
@@ -44,14 +43,11 @@ def pair(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
         }
         # The address is beside a standby for a moment: none may replicate from itself.
         access = f"host replication all {IP}/32 reject\n"
-    with restore_cib_after(lab.cluster):
-        postgresql.create_pair(node1, node2, settings, access)
-        load(lab, name + suffix, {**postgresql.PLACES, "OVERLAY_IP": IP})
-        # The agent looks three times whose data is the newest before it lets one become the primary.
-        wait_until(lambda: len(lab.cluster.resource_runs_on("overlay-ip")) == 1, 180, lab.cluster.status)
-        yield name
-    for node in (node1, node2):
-        node.remove(f"{postgresql.PLACES['PGTMP']}/PGSQL.lock")
+    postgresql.create_pair(node1, node2, settings, access)
+    load(lab, name + suffix, {**postgresql.PLACES, "OVERLAY_IP": IP})
+    # The agent looks three times whose data is the newest before it lets one become the primary.
+    wait_until(lambda: len(lab.cluster.resource_runs_on("overlay-ip")) == 1, 180, lab.cluster.status)
+    return str(name)
 
 
 def wait_synchronous(lab: Lab, primary: str) -> None:

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 
 class Target(Record):
-    """Where routes are to lead: the ENI, its instance, the VPC they are in (None where unknown)."""
+    """Where routes are to lead: the ENI, its instance, the VPC they are in."""
 
     eni_id: str
     instance_id: str
-    vpc_id: str | None
+    vpc_id: str
 
 
 def find_target(ec2: Client, imds: Imds, mac: str, link_name: str) -> Target:
     """The ENI of the link with this MAC, else the primary ENI, as the target of routes. Raises Unknown."""
     try:
         eni_mac = imds.eni_mac(mac)
-        eni_id = imds.interface(eni_mac, "interface-id")
-        if not eni_id:
-            raise Unknown(f"IMDS knows no ENI with the MAC {eni_mac}")
-        return Target(eni_id, imds.instance_id, imds.interface(eni_mac, "vpc-id"))
+        eni_id, vpc_id = imds.interface(eni_mac, "interface-id"), imds.interface(eni_mac, "vpc-id")
+        if not eni_id or not vpc_id:
+            raise Unknown(f"IMDS tells no ENI with the MAC {eni_mac}, or not its VPC")
+        return Target(eni_id, imds.instance_id, vpc_id)
     except Unknown as unknown:
         try:
             enis = describe_interfaces(ec2, "mac-address", mac)
@@ -109,7 +109,7 @@ def _other_target(entry: Mapping[str, Any]) -> str:
     return "nothing that is left"
 
 
-def describe_routes(ec2: Client, selector: RouteTableSelector, ip: IpAddress, vpc_id: str | None) -> list[Route]:
+def describe_routes(ec2: Client, selector: RouteTableSelector, ip: IpAddress, vpc_id: str) -> list[Route]:
     """The route for `ip` in each table of the selector, by one call for all ids and one for each tag.
 
     vpc_id: the VPC whose tables tags select. Raises as Client.call, and NotFound where a tag selects no table.
@@ -119,7 +119,7 @@ def describe_routes(ec2: Client, selector: RouteTableSelector, ip: IpAddress, vp
     if selector.ids:
         questions.append({"route-table-id": list(selector.ids)})
     for key, value in selector.tags:
-        questions.append({f"tag:{key}": [_literal(value)], "vpc-id": [vpc_id] if vpc_id else []})
+        questions.append({f"tag:{key}": [_literal(value)], "vpc-id": [vpc_id]})
     answers = results(*(partial(describe_tables, ec2, question) for question in questions))
     routes = {table_id: Route(table_id, None, None) for table_id in selector.ids}
     for table in [table for answer in answers for table in answer]:

@@ -67,7 +67,7 @@ class RouteUpdate:
         Raises as Client.call.
         """
         selected = {route.table_id for route in self.describe()}
-        tables = describe_tables(self._ec2, {"vpc-id": [self.target.vpc_id] if self.target.vpc_id else []})
+        tables = describe_tables(self._ec2, {"vpc-id": [self.target.vpc_id]})
         routes = [Route(table["RouteTableId"], table["VpcId"], find_entry(table, self._ip)) for table in tables]
         return [route for route in routes if route.names(self.target) and route.table_id not in selected]
 

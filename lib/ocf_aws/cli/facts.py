@@ -184,7 +184,10 @@ class Facts:
         return asked
 
     def _describe_routes(self) -> Any:
-        return describe_routes(self["tables_ec2"], self.p.routing_table, self.p.ip, self.get("vpc_id"))
+        selector = self.p.routing_table
+        # Only tags select by the VPC.
+        vpc_id = self["vpc_id"] if selector.tags else ""
+        return describe_routes(self["tables_ec2"], selector, self.p.ip, vpc_id)
 
     def _first_call(self) -> Answer:
         """One call that the agent makes as well, timed, with what EC2 takes for the time."""

@@ -118,10 +118,16 @@ def test_for_a_link_of_no_eni_the_target_is_the_primary_eni(ec2: FakeEc2) -> Non
     assert find_target(ec2, ToldImds(FACTS), "00:00:00:00:00:00", "lo").eni_id == "eni-primary"
 
 
-def test_where_imds_is_silent_ec2_tells_whose_link_it_is(ec2: FakeEc2) -> None:
+VPC_FACT = f"meta-data/network/interfaces/macs/{MAC}/vpc-id"
+
+
+@pytest.mark.parametrize(
+    "told", [None, {name: fact for name, fact in FACTS.items() if name != VPC_FACT}], ids=["all", "of the VPC"]
+)
+def test_where_imds_is_silent_ec2_tells_whose_link_it_is(ec2: FakeEc2, told: dict[str, str] | None) -> None:
     ec2.add_interface("eni-here")
     ec2.hold("eni-here", "i-here")
-    assert find_target(ec2, ToldImds(None), MAC, "ens6") == HERE
+    assert find_target(ec2, ToldImds(told), MAC, "ens6") == HERE
 
 
 def test_a_target_that_neither_tells_is_unknown_with_both_reasons(ec2: FakeEc2) -> None:
@@ -130,5 +136,5 @@ def test_a_target_that_neither_tells_is_unknown_with_both_reasons(ec2: FakeEc2) 
     ec2.fail("describe_network_interfaces", refusal("describe_network_interfaces", "RequestLimitExceeded"))
     with pytest.raises(Unknown, match="IMDS is silent; ec2:DescribeNetworkInterfaces: no answer"):
         find_target(ec2, ToldImds(None), MAC, "ens6")
-    with pytest.raises(Unknown, match=f"IMDS knows no ENI with the MAC {PRIMARY_MAC}"):
+    with pytest.raises(Unknown, match=f"IMDS tells no ENI with the MAC {PRIMARY_MAC}"):
         find_target(ec2, ToldImds({"meta-data/mac": PRIMARY_MAC}), MAC, "ens6")
