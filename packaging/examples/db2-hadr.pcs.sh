@@ -49,7 +49,8 @@ pcs resource create rsc_db2_PRD ocf:heartbeat:db2 instance=db2prd dblist=PRD \
     op promote interval=0 timeout=120 op demote interval=0 timeout=120 op notify interval=0 timeout=60 \
     op monitor interval=31 role=Promoted timeout=60 op monitor interval=30 role=Unpromoted timeout=60 \
     meta priority=100 \
-    promotable msl_db2_PRD meta notify=true clone-max=2 clone-node-max=1 interleave=true
+    promotable msl_db2_PRD
+pcs resource meta msl_db2_PRD notify=true clone-max=2 clone-node-max=1 interleave=true
 
 pcs resource create rsc_ip_PRD ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \

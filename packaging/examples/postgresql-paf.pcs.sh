@@ -57,7 +57,8 @@ pcs resource create postgresql ocf:heartbeat:pgsqlms bindir="$bin" pgdata="$conf
     op promote interval=0 timeout=30 op demote interval=0 timeout=120 op notify interval=0 timeout=60 \
     op monitor interval=15 role=Promoted timeout=10 op monitor interval=16 role=Unpromoted timeout=10 \
     meta priority=100 \
-    promotable meta notify=true clone-max=2 clone-node-max=1
+    promotable
+pcs resource meta postgresql-clone notify=true clone-max=2 clone-node-max=1
 
 pcs resource create overlay-ip ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \

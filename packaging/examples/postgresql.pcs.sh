@@ -58,7 +58,8 @@ pcs resource create postgresql ocf:heartbeat:pgsql pgctl="$bin/pg_ctl" psql="$bi
     op promote interval=0 timeout=120 op demote interval=0 timeout=120 op notify interval=0 timeout=90 \
     op monitor interval=9 role=Promoted timeout=60 op monitor interval=10 role=Unpromoted timeout=60 \
     meta priority=100 \
-    promotable meta notify=true clone-max=2 clone-node-max=1
+    promotable
+pcs resource meta postgresql-clone notify=true clone-max=2 clone-node-max=1
 
 pcs resource create overlay-ip ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \

@@ -44,7 +44,8 @@ pcs stonith create rsc_fence_aws fence_aws region="$region" pcmk_host_map="$node
 
 pcs resource create rsc_SAPHanaTopology_PRD_HDB00 ocf:heartbeat:SAPHanaTopology SID=PRD InstanceNumber=00 \
     op start interval=0 timeout=600 op stop interval=0 timeout=300 op monitor interval=10 timeout=600 \
-    clone meta clone-max=2 clone-node-max=1 interleave=true
+    clone
+pcs resource meta rsc_SAPHanaTopology_PRD_HDB00-clone clone-max=2 clone-node-max=1 interleave=true
 # The secondary has loaded no tables and takes its time to become primary: a primary that failed is restarted first, and
 # a person registers it again after a takeover, once the memory limits of both systems are right.
 pcs resource create rsc_SAPHana_PRD_HDB00 ocf:heartbeat:SAPHana SID=PRD InstanceNumber=00 \
@@ -53,7 +54,8 @@ pcs resource create rsc_SAPHana_PRD_HDB00 ocf:heartbeat:SAPHana SID=PRD Instance
     op promote interval=0 timeout=3600 op demote interval=0 timeout=3600 \
     op monitor interval=59 role=Promoted timeout=700 op monitor interval=61 role=Unpromoted timeout=700 \
     meta priority=100 \
-    promotable meta notify=true clone-max=2 clone-node-max=1 interleave=true
+    promotable
+pcs resource meta rsc_SAPHana_PRD_HDB00-clone notify=true clone-max=2 clone-node-max=1 interleave=true
 
 pcs resource create rsc_ip_PRD_HDB00 ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \

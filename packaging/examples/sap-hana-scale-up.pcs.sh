@@ -47,14 +47,16 @@ pcs stonith create rsc_fence_aws fence_aws region="$region" pcmk_host_map="$node
 
 pcs resource create rsc_SAPHanaTop_PRD_HDB00 ocf:heartbeat:SAPHanaTopology SID=PRD InstanceNumber=00 \
     op start interval=0 timeout=600 op stop interval=0 timeout=300 op monitor interval=30 timeout=300 \
-    clone cln_SAPHanaTop_PRD_HDB00 meta clone-max=2 clone-node-max=1 interleave=true
+    clone cln_SAPHanaTop_PRD_HDB00
+pcs resource meta cln_SAPHanaTop_PRD_HDB00 clone-max=2 clone-node-max=1 interleave=true
 
 # Writes to /hana/shared/PRD; fences a primary whose file system hangs while the secondary is in sync.
 pcs resource create rsc_SAPHanaFil_PRD_HDB00 ocf:heartbeat:SAPHanaFilesystem SID=PRD InstanceNumber=00 \
     ON_FAIL_ACTION=fence \
     op start interval=0 timeout=10 op stop interval=0 timeout=20 on-fail=fence \
     op monitor interval=120 timeout=120 \
-    clone cln_SAPHanaFil_PRD_HDB00 meta clone-max=2 clone-node-max=1 interleave=true
+    clone cln_SAPHanaFil_PRD_HDB00
+pcs resource meta cln_SAPHanaFil_PRD_HDB00 clone-max=2 clone-node-max=1 interleave=true
 
 # ON_FAIL_ACTION=fence instead of proceed fences a primary that failed, where HANA needs long for its stop.
 pcs resource create rsc_SAPHanaCon_PRD_HDB00 ocf:heartbeat:SAPHanaController SID=PRD InstanceNumber=00 \
@@ -63,7 +65,8 @@ pcs resource create rsc_SAPHanaCon_PRD_HDB00 ocf:heartbeat:SAPHanaController SID
     op promote interval=0 timeout=900 op demote interval=0 timeout=320 \
     op monitor interval=59 role=Promoted timeout=700 op monitor interval=61 role=Unpromoted timeout=700 \
     meta priority=100 \
-    promotable cln_SAPHanaCon_PRD_HDB00 meta clone-max=2 clone-node-max=1 interleave=true maintenance=true
+    promotable cln_SAPHanaCon_PRD_HDB00
+pcs resource meta cln_SAPHanaCon_PRD_HDB00 clone-max=2 clone-node-max=1 interleave=true maintenance=true
 
 pcs resource create rsc_ip_PRD_HDB00 ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \

@@ -51,7 +51,8 @@ pcs resource create ag_cluster ocf:mssql:ag ag_name=ag1 \
     op monitor interval=10 timeout=60 \
     op monitor interval=11 role=Promoted timeout=60 op monitor interval=12 role=Unpromoted timeout=60 \
     meta failure-timeout=60 \
-    promotable meta notify=true clone-max=3 clone-node-max=1
+    promotable
+pcs resource meta ag_cluster-clone notify=true clone-max=3 clone-node-max=1
 
 pcs resource create overlay-ip ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \

@@ -40,6 +40,9 @@ MORE_NODES = {f"NODE{number}": f"node{number}" for number in (3, 4, 5)}
 MORE_NODES |= {f"{place}_ID": f"i-0123456789abcdef{place[-1]}" for place in MORE_NODES}
 
 
+Attributes = dict[str, dict[str, str]]
+
+
 @dataclass(frozen=True)
 class Example:
     """A configuration: its files, without their suffix, in the order of loading, and addresses by resource.
@@ -134,6 +137,12 @@ def watch(lab: Lab) -> Iterator[Watch]:
         yield watch
 
 
+@pytest.fixture(scope="module")
+def made() -> dict[str, Attributes]:
+    """What each example makes, by the first of its files that a test has loaded."""
+    return {}
+
+
 def values(lab: Lab) -> dict[str, str]:
     """What the placeholders stand for here, beside what the lab itself knows."""
     enis = {"ENI": eni.id for eni in lab.ec2.vpc().enis if ADDRESSES["ENI_IP"] in eni.addresses}
@@ -149,7 +158,9 @@ def values(lab: Lab) -> dict[str, str]:
     ],
     indirect=["lab"],
 )
-def test_an_example_loads_without_a_warning_and_fails_over(lab: Lab, watch: Watch, name: str, suffix: str) -> None:
+def test_an_example_loads_without_a_warning_and_fails_over(
+    lab: Lab, watch: Watch, made: dict[str, Attributes], name: str, suffix: str
+) -> None:
     example = EXAMPLE[name]
     with restore_cib_after(lab.cluster):
         for file in example.files:
@@ -160,6 +171,8 @@ def test_an_example_loads_without_a_warning_and_fails_over(lab: Lab, watch: Watc
         verified = lab.nodes["node1"].run("crm_verify", "--live-check", "-V", check=False)
         assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
         require_recovery_values(lab, example)
+        attributes = meta_attributes(lab)
+        assert made.setdefault(name, attributes) == attributes, "pcs and crm make different resources of it"
         if example.maintained:
             assert lab.cluster.resource_runs_on(example.maintained) == set()
             lab.cluster.run("crm_resource", "-r", example.maintained, "--meta", "--delete-parameter", "maintenance")
@@ -172,6 +185,21 @@ def test_an_example_loads_without_a_warning_and_fails_over(lab: Lab, watch: Watc
         lab.cluster.pcs("node", "unstandby", first)
         wait_served(lab, watch, example, leader=lab.other(first), reader=first)
         assert not lab.cluster.failures()
+
+
+def meta_attributes(lab: Lab) -> Attributes:
+    """Meta attributes by resource: pcs can set a clone's on what it clones. A clone's own name is the vendor's choice."""
+    cib = ElementTree.fromstring(lab.cluster.run("cibadmin", "--query", "--scope", "resources"))
+    found: Attributes = {}
+    for resource in cib.iter():
+        pairs = {pair.get("name", ""): pair.get("value", "") for pair in resource.findall("./meta_attributes/nvpair")}
+        # By default a clone has as many instances as there are nodes.
+        pairs.pop("clone-max", None)
+        cloned = resource.find("./primitive") if resource.tag == "clone" else None
+        name = resource.get("id", "") if cloned is None else f"clone of {cloned.get('id')}"
+        if pairs:
+            found[name] = pairs
+    return found
 
 
 def require_recovery_values(lab: Lab, example: Example) -> None:
