@@ -129,6 +129,22 @@ def test_refused_credentials_are_renewed_even_for_a_change(clock: Clock, log: Lo
     assert len(connected) == 2
 
 
+def test_credentials_that_stay_refused_are_not_renewed_with_each_try(clock: Clock, log: Log) -> None:
+    connected: list[FakeService] = []
+
+    def connect() -> FakeService:
+        connected.append(FakeService(EXPIRED))
+        return connected[-1]
+
+    client = Client(connect, Deadline.of_action(180), 10, log)
+    began = clock.now
+    for _ in range(4):
+        with pytest.raises(CredentialsRefused):
+            client.call("describe_subnets", retry=False)
+    tries = sum(len(service.requests) for service in connected)
+    assert len(connected) <= 2 + (clock.now - began) / 5 and tries > 2 * len(connected)
+
+
 def test_several_threads_renew_refused_credentials_once(log: Log) -> None:
     meeting = threading.Barrier(4, timeout=10)
 
