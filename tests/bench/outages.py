@@ -20,7 +20,6 @@ from vpclab.client.watch import Watch
 from vpclab.ec2.effects import Delay
 from vpclab.lab import Lab
 from vpclab.plan import ONE_ZONE
-from vpclab.waiting import wait_until
 
 AGENTS = {"today": "ocf:heartbeat:aws-vpc-move-ip", "ours": "ocf:aws:aws-overlay-ip"}
 ADDRESSES = {"today": "192.168.10.20", "ours": "192.168.10.10"}
@@ -91,26 +90,30 @@ def measure(lab: Lab, watch: Watch, who: str, times: int, found: Outages, timeli
     def note(what: str, seconds: float) -> None:
         found.setdefault(what, {}).setdefault(who, []).append(seconds)
 
+    def draw(what: str, ordered: float, outage: Outage) -> None:
+        if who == "ours":
+            timelines[what] = timeline(lab, ordered, outage)
+
     def move(what: str) -> None:
         ordered, outages = outage_while(lab, watch, lambda old, new: lab.cluster.pcs("resource", "move", "ip", new))
         outage = outages[-1]
         note(what, sum(each.seconds for each in outages))
         if what == PLANNED_MOVE:
-            stopped = _moment(lab, str(outage.before), ordered, "Result of stop operation for ip")
-            started = _moment(lab, str(outage.after), ordered, "Requesting local execution of start operation for ip")
+            _, stopped = _operation(lab, outage.before, ordered, "stop")
+            started, _ = _operation(lab, str(outage.after), ordered, "start")
             if stopped and started:
                 note(PACEMAKER_PART, started - stopped)
-            timelines[what] = timeline(lab, ordered, outage)
+            draw(what, ordered, outage)
 
     def lose_node() -> None:
         ordered, outages = outage_while(lab, watch, lambda old, new: lab.nodes[old].off())
         outage = outages[-1]
         note(NODE_LOSS, sum(each.seconds for each in outages))
         # The rest is corosync, which notices, fence_aws, which makes sure, and Pacemaker.
-        started = _moment(lab, str(outage.after), ordered, "Requesting local execution of start operation for ip")
+        started, _ = _operation(lab, str(outage.after), ordered, "start")
         if started:
             note(AGENT_PART, outage.end - started)
-        timelines[NODE_LOSS] = timeline(lab, ordered, outage)
+        draw(NODE_LOSS, ordered, outage)
 
     for milliseconds in LATENCIES if who == "ours" else LATENCIES[:1]:
         with lab.ec2.faults.add(effect=Delay(milliseconds / 1000)):
@@ -132,7 +135,7 @@ def outage_while(lab: Lab, watch: Watch, act: Callable[[str, str], object]) -> t
     lab.ec2.calls.clear()
     act(old, lab.other(old))
     # Whoever it is that answers next: a start that fails on the other node is part of the outage.
-    wait_until(lambda: any(outage.after for outage in watch.outages(since=since)), 180, lab.cluster.status)
+    lab.cluster.wait_until(lambda: any(outage.after for outage in watch.outages(since=since)), 180)
     lab.cluster.wait_online(120)
     lab.cluster.settled(120)
     return ordered, watch.outages(since=since)
@@ -145,8 +148,8 @@ def timeline(lab: Lab, ordered: float, outage: Outage) -> list[Span]:
     moments = sorted(call.time for call in calls if ordered < call.time < outage.end)
     lost = _moment(lab, new, ordered, "state is now lost")
     fenced = _moment(lab, new, ordered, "was terminated")
-    stop, stopped = (_moment(lab, outage.before, ordered, f"{word} stop operation for ip") for word in _OPERATION)
-    start, started = (_moment(lab, new, ordered, f"{word} start operation for ip") for word in _OPERATION)
+    stop, stopped = _operation(lab, outage.before, ordered, "stop")
+    start, started = _operation(lab, new, ordered, "start")
     first = moments[0] if moments else None
     spans = [
         ("corosync: the node is lost", ordered, lost),
@@ -166,8 +169,10 @@ def timeline(lab: Lab, ordered: float, outage: Outage) -> list[Span]:
     ]
 
 
-_OPERATION = ("Requesting local execution of", "Result of")
-"""How Pacemaker's log calls the begin and the end of an operation."""
+def _operation(lab: Lab, node: str, since: float, action: str) -> tuple[float | None, float | None]:
+    """When an operation on the resource began and ended on a node, by Pacemaker's log; None where it did not."""
+    begun = _moment(lab, node, since, f"Requesting local execution of {action} operation for ip")
+    return begun, _moment(lab, node, since, f"Result of {action} operation for ip")
 
 
 def _moment(lab: Lab, node: str, since: float, words: str) -> float | None:

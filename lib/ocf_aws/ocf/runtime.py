@@ -146,9 +146,10 @@ def _check_parameters(context: Context, action: Action) -> bool:
         p.require_known()
     elif p.unknown and action.outlasts:
         log.warning(p.unknown_text)
-    idle = [each.name for each in context.agent.parameters if not each.has_effect and each.name in p.given]
-    if idle and action.name == "start":
-        log.info(f"without effect in {context.agent.name}: {', '.join(idle)}")
+    if action.name == "start":
+        idle = [each.name for each in context.agent.parameters if not each.has_effect and each.name in p.given]
+        if idle:
+            log.info(f"without effect in {context.agent.name}: {', '.join(idle)}")
     return True
 
 
