@@ -93,7 +93,7 @@ def here(lab: Lab, moving: Service) -> str:
     if lab.cluster.failures():
         lab.cluster.pcs("resource", "cleanup")
         lab.cluster.settled()
-    wait_until(lambda: len(lab.cluster.resource_runs_on("eni")) == 1, 60, lab.cluster.status)
+    lab.cluster.wait_until(lambda: len(lab.cluster.resource_runs_on("eni")) == 1, 60)
     (here,) = lab.cluster.resource_runs_on("eni")
     moving.wait_served_by(here)
     lab.ec2.calls.clear()
@@ -155,7 +155,7 @@ def test_an_eni_that_somebody_detached_is_missed_by_the_next_monitor_and_brought
     lab: Lab, moving: Service, here: str
 ) -> None:
     detach(lab, moving.eni)
-    wait_until(lambda: has_failed(lab, "eni", "monitor"), 30, lab.cluster.status)
+    lab.cluster.wait_until(lambda: has_failed(lab, "eni", "monitor"), 30)
     lab.cluster.settled()
     # It ran nowhere, so the cluster was free to choose a node.
     (found,) = lab.cluster.resource_runs_on("eni")
@@ -217,10 +217,10 @@ def test_an_eni_of_another_zone_is_refused_untouched(lab: Lab) -> None:
 
 def test_an_eni_that_was_deleted_is_given_up_with_a_reason(lab: Lab) -> None:
     with service(lab, "doomed", "10.0.1.80") as doomed:
-        wait_until(lambda: doomed.watch.answering("10.0.1.80") is not None, 60, lab.cluster.status)
+        lab.cluster.wait_until(lambda: doomed.watch.answering("10.0.1.80") is not None, 60)
         lab.cluster.settled()
         detach(lab, doomed.eni)
-        wait_until(lambda: is_free(lab, doomed.eni), 30, lab.cluster.status)
+        lab.cluster.wait_until(lambda: is_free(lab, doomed.eni), 30)
         lab.ec2.operator().delete_network_interface(NetworkInterfaceId=doomed.eni)
         wait_given_up(lab, "doomed", f"EC2 knows no ENI {doomed.eni}")
 
@@ -250,7 +250,7 @@ def test_nothing_but_the_link_is_left_where_the_eni_stays_attached(lab: Lab, her
     ) as staying:
         lab.cluster.pcs("constraint", "location", "staying", "prefers", here)
         lab.ec2.operator().attach_network_interface(NetworkInterfaceId=staying.eni, InstanceId=node.id, DeviceIndex=3)
-        wait_until(lambda: lab.eni_holder(staying.eni) == here, 30, lab.cluster.status)
+        lab.cluster.wait_until(lambda: lab.eni_holder(staying.eni) == here, 30)
         before = look(node)
         lab.cluster.pcs("resource", "enable", "staying")
         staying.wait_served_by(here)

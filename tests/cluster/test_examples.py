@@ -17,7 +17,6 @@ from vpclab.hosts.cib_restore import restore_cib_after
 from vpclab.hosts.examples import EXAMPLES, SUFFIXES, fill, load, run
 from vpclab.lab import Lab
 from vpclab.plan import DEFAULT, ONE_ZONE, Plan
-from vpclab.waiting import wait_until
 
 ADDRESSES = {
     "OVERLAY_IP": "172.16.52.1",
@@ -224,7 +223,7 @@ def wait_served(lab: Lab, watch: Watch, example: Example, *, leader: str, reader
         wait_served_by(lab, watch, node, resource, ADDRESSES[address])
     if example.guest:
         guests = {"node2"} if reader == "node2" and leader != "node2" else set()
-        wait_until(lambda: lab.cluster.resource_runs_on(str(example.guest)) == guests, 90, lab.cluster.status)
+        lab.cluster.wait_until(lambda: lab.cluster.resource_runs_on(str(example.guest)) == guests, 90)
 
 
 def configuration(lab: Lab) -> str:

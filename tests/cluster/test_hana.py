@@ -13,7 +13,6 @@ from vpclab.client.consensus import wait_served_by
 from vpclab.client.watch import Watch
 from vpclab.hosts.cib_restore import restore_cib_after
 from vpclab.lab import Lab
-from vpclab.waiting import wait_until
 
 DATABASE = "rsc_SAPHana_HDB_HDB00"
 PRIMARY, PRIMARY_IP = "rsc_ip_HDB_HDB00", "172.16.52.1"
@@ -22,9 +21,10 @@ READER, READER_IP = "rsc_ip_HDB_HDB00_readenabled", "172.16.52.2"
 PCS = """\
 resource defaults update resource-stickiness=1000 migration-threshold=5000
 resource op defaults update timeout=600
-resource create rsc_SAPHanaTopology_HDB_HDB00 ocf:pacemaker:Dummy clone meta clone-node-max=1 interleave=true
-resource create rsc_SAPHana_HDB_HDB00 ocf:pacemaker:Stateful meta priority=100 \
- promotable meta notify=true clone-max=2 clone-node-max=1 interleave=true
+resource create rsc_SAPHanaTopology_HDB_HDB00 ocf:pacemaker:Dummy clone
+resource meta rsc_SAPHanaTopology_HDB_HDB00-clone clone-node-max=1 interleave=true
+resource create rsc_SAPHana_HDB_HDB00 ocf:pacemaker:Stateful meta priority=100 promotable
+resource meta rsc_SAPHana_HDB_HDB00-clone notify=true clone-max=2 clone-node-max=1 interleave=true
 resource create rsc_ip_HDB_HDB00 ocf:aws:aws-overlay-ip ip=172.16.52.1 routing_table={tables} interface=ens5 \
  op start interval=0 timeout=180 op stop interval=0 timeout=180 op monitor interval=60 timeout=60
 resource create rsc_ip_HDB_HDB00_readenabled ocf:aws:aws-overlay-ip ip=172.16.52.2 routing_table={tables} \
@@ -99,7 +99,7 @@ def promoted(lab: Lab) -> str | None:
 
 def wait_both_served(lab: Lab, watch: Watch, primary: str, reader: str) -> None:
     """Wait until the promoted instance and its address are on one node, and the readers' address where it is to be."""
-    wait_until(lambda: promoted(lab) == primary, 90, lab.cluster.status)
+    lab.cluster.wait_until(lambda: promoted(lab) == primary, 90)
     wait_served_by(lab, watch, primary, PRIMARY, PRIMARY_IP)
     wait_served_by(lab, watch, reader, READER, READER_IP)
 

@@ -11,7 +11,6 @@ import pytest
 from vpclab.client.watch import Watch
 from vpclab.ec2 import Call
 from vpclab.lab import Lab
-from vpclab.waiting import wait_until
 
 PAGE = Path(__file__).parents[2] / "packaging/examples/migrate-from-aws-vpc-move-ip.md"
 
@@ -74,10 +73,10 @@ def test_a_running_resource_changes_its_agent_and_no_packet_is_lost(lab: Lab, wa
     start = watch.record.end
 
     node.run("sh", "-euc", f"cd /root\n{migrate}")
-    wait_until(lambda: lab.cluster.resource_runs_on(name) == {"node1"}, 90, lab.cluster.status)
+    lab.cluster.wait_until(lambda: lab.cluster.resource_runs_on(name) == {"node1"}, 90)
     node.run("sh", "-euc", release)
     looks = len(looks_of(lab, name))
-    wait_until(lambda: len(looks_of(lab, name)) > looks, 90, lab.cluster.status)
+    lab.cluster.wait_until(lambda: len(looks_of(lab, name)) > looks, 90)
 
     assert type_of(lab, name) == "aws:aws-overlay-ip"
     lab.cluster.settled()

@@ -140,7 +140,7 @@ def test_a_refresh_of_a_healthy_resource_changes_nothing(lab: Lab, watch: Watch)
 
 def test_a_stolen_route_is_claimed_back_by_the_next_monitor(lab: Lab, watch: Watch) -> None:
     steal(lab, "clients", "node2")
-    wait_until(lambda: has_failed(lab, "monitor"), 30, lab.cluster.status)
+    lab.cluster.wait_until(lambda: has_failed(lab, "monitor"), 30)
     wait_served_by(lab, watch, "node1", "ip", IP)
     failure = lab.cluster.failures()[0]
     assert failure.action == "monitor" and lab.route_tables["clients"] in failure.reason
@@ -152,7 +152,7 @@ def test_maintenance_mode_is_left_in_peace_with_a_stolen_route(lab: Lab, watch: 
     lab.cluster.settled()
     steal(lab, "clients", "node2")
     lab.cluster.pcs("resource", "refresh", "ip")
-    wait_until(lambda: has_failed(lab, "monitor"), 30, lab.cluster.status)
+    lab.cluster.wait_until(lambda: has_failed(lab, "monitor"), 30)
     assert lab.holders(CIDR) == {"a": "node1", "b": "node1", "clients": "node2"}
     assert has_address(lab, "node1", CIDR)
     lab.cluster.pcs("property", "set", "maintenance-mode=false")
@@ -161,7 +161,7 @@ def test_maintenance_mode_is_left_in_peace_with_a_stolen_route(lab: Lab, watch: 
 
 def test_an_address_that_somebody_removed_comes_back(lab: Lab, watch: Watch) -> None:
     lab.nodes["node1"].run("ip", "address", "del", CIDR, "dev", "ens5")
-    wait_until(lambda: has_failed(lab, "monitor"), 30, lab.cluster.status)
+    lab.cluster.wait_until(lambda: has_failed(lab, "monitor"), 30)
     wait_served_by(lab, watch, "node1", "ip", IP)
 
 
@@ -171,7 +171,7 @@ def test_a_dead_api_neither_moves_nor_stops_a_healthy_resource(lab: Lab, watch: 
     lab.ec2.faults.add(effect=effects.Reset())
     lab.imds.dead.add(lab.nodes["node1"].id)
     try:
-        wait_until(lambda: monitors_run(lab, "node1") >= monitors + 3, 120, lab.cluster.status)
+        lab.cluster.wait_until(lambda: monitors_run(lab, "node1") >= monitors + 3, 120)
     finally:
         lab.imds.dead.clear()
     assert not [failure for failure in lab.cluster.failures() if failure.resource == "ip"]

@@ -46,7 +46,7 @@ def pair(lab: Lab, request: pytest.FixtureRequest) -> str:
     postgresql.create_pair(node1, node2, settings, access)
     load(lab, name + suffix, {**postgresql.PLACES, "OVERLAY_IP": IP})
     # The agent looks three times whose data is the newest before it lets one become the primary.
-    wait_until(lambda: len(lab.cluster.resource_runs_on("overlay-ip")) == 1, 180, lab.cluster.status)
+    lab.cluster.wait_until(lambda: len(lab.cluster.resource_runs_on("overlay-ip")) == 1, 180)
     return str(name)
 
 
@@ -93,7 +93,7 @@ def return_rebuilt(lab: Lab, name: str) -> None:
     service = node.root / "etc/vpclab/boot.d/cluster"
     service.chmod(0o644)
     lab.ec2.operator().start_instances(InstanceIds=[node.id])
-    wait_until(lambda: has_started(node), 60, lab.cluster.status)
+    lab.cluster.wait_until(lambda: has_started(node), 60)
     postgresql.copy(node, lab.other(name))
     node.remove(f"{postgresql.PLACES['PGTMP']}/PGSQL.lock")
     service.chmod(0o755)

@@ -51,7 +51,7 @@ def leave_to(lab: Lab, watch: Watch, *nodes: str) -> str:
     """Move the address to one of these nodes; returns which."""
     for other in set(lab.nodes) - set(nodes):
         lab.cluster.pcs("node", "standby", other)
-    wait_until(lambda: bool(lab.cluster.resource_runs_on("overlay-ip") & set(nodes)), 60, lab.cluster.status)
+    lab.cluster.wait_until(lambda: bool(lab.cluster.resource_runs_on("overlay-ip") & set(nodes)), 60)
     lab.cluster.pcs("node", "unstandby", *lab.nodes)
     lab.cluster.settled()
     wait_served_by(lab, watch, holder(lab), "overlay-ip", IP)
@@ -65,8 +65,8 @@ def test_two_of_three_nodes_go_on_without_the_third(lab: Lab, watch: Watch) -> N
     lost = leave_to(lab, watch, "node1")
     lab.ec2.calls.clear()
     lab.nodes[lost].off()
-    wait_until(lambda: fenced(lab) == ["node1"], 60, lab.cluster.status)
-    wait_until(lambda: bool(lab.cluster.resource_runs_on("overlay-ip") - {lost}), 60, lab.cluster.status)
+    lab.cluster.wait_until(lambda: fenced(lab) == ["node1"], 60)
+    lab.cluster.wait_until(lambda: bool(lab.cluster.resource_runs_on("overlay-ip") - {lost}), 60)
     wait_served_by(lab, watch, holder(lab), "overlay-ip", IP)
     lab.cluster.wait_online(120)
 

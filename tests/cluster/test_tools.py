@@ -12,7 +12,6 @@ import pytest
 from vpclab.hosts.instance import Instance
 from vpclab.lab import Lab
 from vpclab.plan import ONE_ZONE
-from vpclab.waiting import wait_until
 
 PLAN = ONE_ZONE
 """Of the module's lab."""
@@ -142,7 +141,7 @@ def test_pcs_creates_what_is_right_and_nothing_else(lab: Lab, node: Instance, ag
     assert told.returncode != 0 and agent.wrong[1] in told.stderr
     node.run(*create, *pairs(agent.right(lab)))
     try:
-        wait_until(lambda: len(lab.cluster.resource_runs_on("validated")) == 1, 60, lab.cluster.status)
+        lab.cluster.wait_until(lambda: len(lab.cluster.resource_runs_on("validated")) == 1, 60)
         verified = node.run("crm_verify", "--live-check", "-V", check=False)
         assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
         assert not lab.cluster.failures()

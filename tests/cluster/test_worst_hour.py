@@ -99,7 +99,7 @@ def service(
     timeouts = {"start_timeout": start_timeout, "failure_timeout": failure_timeout}
     with lab.watch(address) as watch, resource(lab, name, agent, f"{needed} {more}", *options, **timeouts):
         running = Service(lab, name, address, watch)
-        wait_until(lambda: len(lab.cluster.resource_runs_on(name)) == 1, 60, lab.cluster.status)
+        lab.cluster.wait_until(lambda: len(lab.cluster.resource_runs_on(name)) == 1, 60)
         running.wait_served_by(running.node)
         # The route tables may know the node from the test before, and the start not be done yet.
         lab.cluster.settled()
@@ -151,7 +151,7 @@ def test_a_survivor_takes_over_in_one_start_while_ec2_throttles_and_imds_is_sile
         lab.nodes[lost].off()
         # fence_aws gets its credentials from IMDS. Once the node is being stopped it needs IMDS no more, and the start
         # has not begun yet.
-        wait_until(lambda: bool(lab.ec2.calls.named("StopInstances")), 90, lab.cluster.status)
+        lab.cluster.wait_until(lambda: bool(lab.ec2.calls.named("StopInstances")), 90)
         silence_imds(lab, survivor, seconds=20)
         running.wait_served_by(survivor, timeout=150)
         lab.cluster.settled()
@@ -170,7 +170,7 @@ def test_the_address_comes_back_by_itself_after_an_api_that_was_dead_for_longer_
         for action in OF_AGENTS:
             lab.ec2.faults.add(action, effect=effects.Reset())
         lab.nodes[lost].off()
-        wait_until(lambda: lab.cluster.fail_counts(running.name) == {survivor: "INFINITY"}, 120, lab.cluster.status)
+        lab.cluster.wait_until(lambda: lab.cluster.fail_counts(running.name) == {survivor: "INFINITY"}, 120)
         lab.cluster.settled()
         assert lab.cluster.resource_runs_on(running.name) == set()
         (failure,) = [failure for failure in lab.cluster.failures() if failure.resource == running.name]
@@ -178,7 +178,7 @@ def test_the_address_comes_back_by_itself_after_an_api_that_was_dead_for_longer_
         assert (failure.action, failure.node) == ("start", survivor) and failure.reason
         lab.ec2.faults.clear()
         running.wait_served_by(survivor, timeout=FAILURE_TIMEOUT + 60)
-        wait_until(lambda: lab.cluster.fail_counts(running.name) == {}, 30, lab.cluster.status)
+        lab.cluster.wait_until(lambda: lab.cluster.fail_counts(running.name) == {}, 30)
 
 
 def test_a_fencing_device_that_failed_while_the_api_was_dead_still_fences_once_the_api_is_back(lab: Lab) -> None:
@@ -186,7 +186,7 @@ def test_a_fencing_device_that_failed_while_the_api_was_dead_still_fences_once_t
         lost = running.node
         lab.cluster.pcs(*"stonith update fence op monitor interval=3 timeout=20".split())
         lab.ec2.faults.add(effect=effects.Error("InternalError", 400))
-        wait_until(lambda: set(lab.cluster.fail_counts("fence")) == set(lab.nodes), 150, lab.cluster.status)
+        lab.cluster.wait_until(lambda: set(lab.cluster.fail_counts("fence")) == set(lab.nodes), 150)
         running.wait_served_by(lost)
         lab.ec2.faults.clear()
         lab.nodes[lost].off()
@@ -247,7 +247,7 @@ def test_the_primary_eni_of_a_node_is_refused_with_a_reason_and_stays_on_the_nod
     if has_second_link:
         # Only a node with more than one link has to find out which of them is the ENI.
         operator.attach_network_interface(NetworkInterfaceId=second, InstanceId=lab.nodes["node1"].id, DeviceIndex=1)
-        wait_until(lambda: lab.eni_holder(second) == "node1", 30, lab.cluster.status)
+        lab.cluster.wait_until(lambda: lab.eni_holder(second) == "node1", 30)
     try:
         with resource(lab, "wrong", "aws-eni-move", f"eni_id={eni}"):
             reason = f"create an ENI for the service: {eni}"
@@ -259,7 +259,7 @@ def test_the_primary_eni_of_a_node_is_refused_with_a_reason_and_stays_on_the_nod
         if has_second_link:
             found = operator.describe_network_interfaces(NetworkInterfaceIds=[second])["NetworkInterfaces"][0]
             operator.detach_network_interface(AttachmentId=found["Attachment"]["AttachmentId"])
-            wait_until(lambda: lab.eni_holder(second) is None, 30, lab.cluster.status)
+            lab.cluster.wait_until(lambda: lab.eni_holder(second) is None, 30)
         operator.delete_network_interface(NetworkInterfaceId=second)
     require_untouched(lab)
 

@@ -133,8 +133,9 @@ def test_no_resource_of_forty_fails_under_quotas(pair: Pair, share: float, role:
     ips = [f"192.168.10.{number}" for number in range(1, RESOURCES + 1)]
     for action, (burst, rate) in QUOTAS.items():
         ec2.faults.add(action, effect=effects.Quota(burst * share, rate * share))
-    more = {"routing_table_role": role} if role else {}
+    more = {}
     if role:
+        more["routing_table_role"] = role
         ec2.share([pair.single.vpc.route_tables["a"]], role)
 
     def act(action: str, ip: str) -> Result:

@@ -13,7 +13,6 @@ from vpclab.client.consensus import wait_served_by
 from vpclab.client.watch import Watch
 from vpclab.hosts.instance import Instance
 from vpclab.lab import Lab
-from vpclab.waiting import wait_until
 
 IP = "192.168.10.10"
 WARNING = "WARNING: resource-agents-aws is removed while this node runs: ip"
@@ -49,7 +48,7 @@ def watch(lab: Lab) -> Iterator[Watch]:
             f"routing_table={','.join(lab.route_tables.values())}",
             *"op monitor interval=1 timeout=30".split(),
         )
-        wait_until(lambda: bool(lab.cluster.resource_runs_on("ip")), 30, lab.cluster.status)
+        lab.cluster.wait_until(lambda: bool(lab.cluster.resource_runs_on("ip")), 30)
         wait_served_by(lab, watch, holder(lab), "ip", IP)
         lab.cluster.settled()
         yield watch
@@ -78,7 +77,7 @@ def test_an_upgrade_does_not_disturb_a_resource_that_runs(lab: Lab, watch: Watch
         assert "WARNING" not in install(each, deb)
         assert installed_version(each) == __version__
     upgraded = monitors(lab)
-    wait_until(lambda: monitors(lab) >= upgraded + 3, 30, lab.cluster.status)
+    lab.cluster.wait_until(lambda: monitors(lab) >= upgraded + 3, 30)
     assert lab.cluster.failures() == []
     assert watch.outages(since=start) == []
     assert lab.cluster.resource_runs_on("ip") == {node}
@@ -97,7 +96,7 @@ def test_a_removal_from_a_node_in_standby_says_nothing_and_costs_nothing(lab: La
     lab.cluster.settled()
     assert "WARNING" not in apt(lab.nodes[node], "remove", "resource-agents-aws")
     removed = monitors(lab)
-    wait_until(lambda: monitors(lab) >= removed + 3, 30, lab.cluster.status)
+    lab.cluster.wait_until(lambda: monitors(lab) >= removed + 3, 30)
     assert lab.cluster.failures() == []
     assert lab.ec2.calls.named("StopInstances") == []
     install(lab.nodes[node], deb)

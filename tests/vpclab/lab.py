@@ -43,7 +43,6 @@ LIBRARY = "/usr/local/lib/vpclab"
 _BOOT_SECONDS = 8.0
 """From power-on to the services. Without it, a fenced node would be back before its peer has taken over."""
 
-
 _RESPONDER = f"#!/bin/sh\nexec /usr/bin/python3 -I {LIBRARY}/responder.py\n"
 
 
@@ -245,6 +244,7 @@ class Lab:
                 list(all_at_once.map(self._install_package_on, self.nodes.values()))
             return
         with TemporaryDirectory() as directory:
+            # Below it: its own mode, which nobody but root passes, would become that of the node's root.
             run("make", "-C", CHECKOUT, "install", f"DESTDIR={directory}/root")
             for node in self.nodes.values():
                 shutil.copytree(f"{directory}/root", node.root, dirs_exist_ok=True)

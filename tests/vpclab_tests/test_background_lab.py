@@ -12,6 +12,7 @@ import pytest
 
 from vpclab.checkout import CHECKOUT, PYTHONPATH
 from vpclab.waiting import wait_until
+from vpclab_tests.processes import left_behind, processes
 
 IP = "192.168.10.10"
 SAYS_WHERE = "crm_resource --wait; crm_resource --resource {} --locate 2>&1 | sed 's/^/AT: /'\n"
@@ -38,11 +39,6 @@ def type_in(host: str, *lines: str) -> str:
     done = vpclab("up", host, typed="\n".join(lines) + "\n")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.split("vpclab fault clear\n\n", 1)[1]
-
-
-def processes() -> set[str]:
-    """Everything that runs here, by its command line."""
-    return set(subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout.splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -245,4 +241,4 @@ def test_a_lab_stays_up_until_it_is_taken_down_and_leaves_nothing(lab: str, befo
     assert "node1" in vpclab("up", "node1", typed="cat /tmp/who\n").stdout
     assert "gone" in vpclab("down").stdout
     assert "No lab is up" in vpclab("down").stdout
-    assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}
+    assert not left_behind(before)

@@ -14,6 +14,7 @@ import pytest
 
 from vpclab import sandbox
 from vpclab.checkout import PYTHONPATH
+from vpclab_tests.processes import left_behind, processes
 
 SANDBOXED = [sys.executable, sandbox.__file__, sys.executable, "-m", "vpclab"]
 
@@ -25,11 +26,6 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
-
-
-def processes() -> set[str]:
-    """Everything that runs here, by its command line."""
-    return set(subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout.splitlines())
 
 
 def test_the_demo_shows_what_a_client_saw_and_draws_it(tmp_path: Path) -> None:
@@ -48,7 +44,7 @@ def test_the_demo_shows_what_a_client_saw_and_draws_it(tmp_path: Path) -> None:
                 assert len(set(re.findall(rf"  {address} +(node\d) answers", between))) <= 1, told
     for name in ("demo.svg", "demo-eni.svg"):
         assert ET.parse(tmp_path / name).getroot().tag.endswith("svg")
-    assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}
+    assert not left_behind(before)
 
 
 @pytest.mark.parametrize("when", ["Bringing up", "is online"])
@@ -66,4 +62,4 @@ def test_a_demo_that_is_interrupted_leaves_nothing(tmp_path: Path, when: str) ->
         os.killpg(demo.pid, signal.SIGINT)  # what Ctrl-C does: the terminal tells the whole group
         assert "nothing is left behind" in demo.stdout.read()
     assert demo.returncode == 130
-    assert not {line for line in processes() - before if "corosync" in line or "vpclab" in line}
+    assert not left_behind(before)

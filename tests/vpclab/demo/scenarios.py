@@ -9,7 +9,6 @@ from vpclab.client.watch import Watch
 from vpclab.demo.console import Console
 from vpclab.lab import Lab
 from vpclab.plan import DEFAULT, ONE_ZONE, Plan
-from vpclab.waiting import wait_until
 
 IP = "192.168.10.10"
 ENI_ADDRESSES = "10.0.1.50", "10.0.1.51", "2001:db8:100:1::50"
@@ -108,7 +107,7 @@ def _runner(lab: Lab, resource: str) -> str:
         found.update(lab.cluster.resource_runs_on(resource))
         return len(found) == 1
 
-    wait_until(one, 60, lab.cluster.status)
+    lab.cluster.wait_until(one, 60)
     return found.pop()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import subprocess
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
 from xml.sax.saxutils import quoteattr
@@ -183,9 +183,13 @@ class Cluster:
             if node.get("online") == "true" and node.get("pending") == "false" and node.get("unclean") == "false"
         }
 
+    def wait_until(self, happened: Callable[[], bool], timeout: float) -> float:
+        """Wait for a condition; returns the seconds that it took. Raises TimeoutError with the cluster's status."""
+        return wait_until(happened, timeout, self.status, every=_POLL_SECONDS)
+
     def wait_online(self, timeout: float = 60.0) -> float:
         """Wait until all nodes are online; returns the seconds that it took."""
-        return wait_until(lambda: self.online() == set(self._nodes), timeout, self.status, every=_POLL_SECONDS)
+        return self.wait_until(lambda: self.online() == set(self._nodes), timeout)
 
     def resource_runs_on(self, resource: str) -> set[str]:
         """The names of the nodes on which a resource is active."""
@@ -198,17 +202,12 @@ class Cluster:
 
     def wait_for(self, resource: str, node: str, timeout: float = 30.0) -> float:
         """Wait until a resource is active on that node alone; returns the seconds."""
-        return wait_until(lambda: self.resource_runs_on(resource) == {node}, timeout, self.status, every=_POLL_SECONDS)
+        return self.wait_until(lambda: self.resource_runs_on(resource) == {node}, timeout)
 
     def settled(self, timeout: float = 60.0) -> None:
         """Wait until the cluster is idle; raises TimeoutError."""
         # What `crm_resource --wait` looks at; that sleeps for two seconds before it does.
-        wait_until(
-            lambda: self._is_idle() and self._has_no_plan() and self._is_idle(),
-            timeout,
-            self.status,
-            every=_POLL_SECONDS,
-        )
+        self.wait_until(lambda: self._is_idle() and self._has_no_plan() and self._is_idle(), timeout)
 
     def failures(self) -> list[Failure]:
         """The failed actions that the cluster remembers."""

@@ -14,7 +14,6 @@ from vpclab.ec2 import effects
 from vpclab.ec2.effects import Effect
 from vpclab.lab import Lab
 from vpclab.soak.services import SERVICES, Service
-from vpclab.waiting import wait_until
 
 OF_AGENTS = "*Route*", "*NetworkInterface*", "*Address*", "DescribeSubnets", "DescribeInstanceTypes"
 """The EC2 actions of the agents without those on instances, which fence_aws needs: EC2 limits each action on its own."""
@@ -78,7 +77,7 @@ class Events:
         node = self._random_node()
         there = self._services_on(node)
         self._lab.cluster.pcs("node", "standby", node)
-        wait_until(lambda: not self._services_on(node), 90, self._lab.cluster.status)
+        self._lab.cluster.wait_until(lambda: not self._services_on(node), 90)
         self._lab.cluster.settled(120)
         self._lab.cluster.pcs("node", "unstandby", node)
         return Done(f"{node} in standby and back", there)
@@ -193,7 +192,7 @@ class Events:
         """Wait, at the end of the context, until the node has been stopped by its peer."""
         stops = self._stops(node)
         yield
-        wait_until(lambda: self._stops(node) > stops, _FENCED_SECONDS, self._lab.cluster.status)
+        self._lab.cluster.wait_until(lambda: self._stops(node) > stops, _FENCED_SECONDS)
 
     def _stops(self, node: str) -> int:
         """How often the node has been stopped."""
