@@ -98,32 +98,37 @@ lab-down: $(VENV)/ready ## remove what `make lab` left up
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 
+# What users have is compiled and has the models; without them each of the thousands of processes makes its own.
+.PHONY: compiled
+compiled: $(VENV)/ready service-models
+	$(PYTHON) -m compileall -q lib tests/vpclab
+
 .PHONY: test
-test: lint ## every check and every test (WORKERS=3: so many files at a time)
+test: lint compiled ## every check and every test (WORKERS=3: so many files at a time)
 	tests/prerequisites.sh $(TEST_TOOLS)
 	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests; else $(PYTEST) tests; fi
 
 .PHONY: acceptance
-acceptance: $(VENV)/ready ## the whole of what `make test` has a short form of; hours (TESTS=tests/cluster/test_eni_move.py)
+acceptance: compiled ## the whole of what `make test` has a short form of; hours (TESTS=tests/cluster/test_eni_move.py)
 	tests/prerequisites.sh $(TEST_TOOLS) $(ACCEPTANCE_TOOLS)
 	ACCEPTANCE=1 $(PYTEST) $(IN_SANDBOXES) -m acceptance $(or $(TESTS),tests)
 
 .PHONY: faults
-faults: $(VENV)/ready ## every call, every fault, every action; hours (FAULTS=500: so many of them, drawn by FAULTS_SEED)
+faults: compiled ## every call, every fault, every action; hours (FAULTS=500: so many of them, drawn by FAULTS_SEED)
 	tests/prerequisites.sh strace
 	FAULTS=$${FAULTS:-all} $(PYTEST) $(subst loadfile,load,$(IN_SANDBOXES)) tests/faults
 
 .PHONY: test-unprivileged
-test-unprivileged: $(VENV)/ready ## the tests that need no root
+test-unprivileged: compiled ## the tests that need no root
 	$(PYTEST) tests/unit tests/aws tests/vpclab_tests
 
 .PHONY: quick
-quick: lint ## format, lint, types, and the tests of one module or one process
+quick: lint compiled ## format, lint, types, and the tests of one module or one process
 	tests/prerequisites.sh $(TEST_TOOLS)
 	if $(SANDBOX) true; then $(PYTEST) $(subst loadfile,worksteal,$(IN_SANDBOXES)) tests/unit tests/process; else $(PYTEST) tests/unit; fi
 
 .PHONY: coverage
-coverage: $(VENV)/ready ## which lines and branches the tests of modules, processes and faults run
+coverage: compiled ## which lines and branches the tests of modules, processes and faults run
 	rm -f .coverage*
 	COVERAGE_RUN=1 AGENT_PYTHON=$(abspath $(TOOLS))/python $(SANDBOX) $(PYTEST) --cov --cov-report=term:skip-covered \
 		tests/unit tests/kernel tests/process tests/faults
@@ -211,5 +216,5 @@ $(VENV)/ready: tests/requirements.txt tests/prerequisites.sh
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache lib/ocf_aws/aws/service_models
 	find . -name __pycache__ -prune -exec rm -rf {} +
