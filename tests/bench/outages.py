@@ -22,7 +22,7 @@ from vpclab.lab import Lab
 from vpclab.plan import ONE_ZONE
 
 AGENTS = {"today": "ocf:heartbeat:aws-vpc-move-ip", "ours": "ocf:aws:aws-overlay-ip"}
-ADDRESSES = {"today": "192.168.10.20", "ours": "192.168.10.10"}
+ADDRESSES = {"ours": "192.168.10.10", "today": "192.168.10.20"}
 ENI_ADDRESS = "10.0.1.50"
 Span = tuple[str, float, float]
 """What, from and to, in milliseconds."""
