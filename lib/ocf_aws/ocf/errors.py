@@ -53,8 +53,11 @@ class Failure(Exception):
 
     @property
     def full_text(self) -> str:
-        """Reason and detail, for the log."""
-        return f"{self} ({self.detail})" if self.detail else str(self)
+        """Reason and detail, for the log; a detail that begins with the reason stands for both."""
+        reason = str(self)
+        if self.detail.startswith(reason.removesuffix("...")):
+            return self.detail
+        return f"{reason} ({self.detail})" if self.detail else reason
 
 
 class SoftError(Failure):

@@ -44,6 +44,14 @@ def test_the_full_text_has_the_detail_behind_the_reason() -> None:
     assert e.SoftError("do this").full_text == as_failure(e.SoftError("do this")).full_text == "do this"
 
 
+def test_the_full_text_tells_a_reason_once_that_the_detail_tells_whole() -> None:
+    problem = "the link lacks " + ", ".join(f"10.0.2.{number}" for number in range(100, 110))
+    assert len(problem) > REASON_LENGTH
+    assert e.SoftError(problem, problem).full_text == problem
+    assert e.SoftError(problem, f"{problem}; it is up").full_text == f"{problem}; it is up"
+    assert combine([("eni-1", e.SoftError("is gone"))]).full_text == "eni-1: is gone"
+
+
 def test_an_exception_that_nobody_foresaw_is_unknown_and_named() -> None:
     failure = as_failure(ValueError("no number"))
     assert isinstance(failure, e.Unknown)
