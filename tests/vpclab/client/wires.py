@@ -11,6 +11,8 @@ import subprocess
 from contextlib import ExitStack
 from typing import Any
 
+from vpclab.waiting import wait_until
+
 LINKS = {"node1": "10.0.1.{} 2001:db8:1::{}", "node2": "10.0.2.{} 2001:db8:2::{}"}
 
 
@@ -36,9 +38,9 @@ class Namespace:
         dies_with_us = "setpriv --pdeathsig KILL".split()
         return subprocess.Popen([*dies_with_us, *self._inside(*command)], **options)
 
-    def run(self, *command: str) -> None:
-        """Run a command in it. Raises CalledProcessError."""
-        subprocess.run(self._inside(*command), check=True)
+    def run(self, *command: str) -> str:
+        """Run a command in it, and return its output. Raises CalledProcessError."""
+        return subprocess.run(self._inside(*command), check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def _inside(self, *command: str) -> list[str]:
         return ["nsenter", f"--target={self.pid}", "--net", *command]
@@ -74,8 +76,17 @@ class Wires:
             namespace.run(*f"ip link set {link} up".split())
 
     def add(self, name: str) -> None:
-        """The address is on the node's link."""
-        self.nodes[name].run(*f"ip address add {self.prefix} dev ens5".split())
+        """The address is on the node's link, and the node answers for it."""
+        node = self.nodes[name]
+        node.run(*f"ip address add {self.prefix} dev ens5".split())
+        # A worker of the kernel's lets an IPv6 address be asked for, a moment after it was added (addrconf_dad_work()); a
+        # client that asks before it asks again after a second.
+        wait_until(
+            lambda: not node.run(*"ip address show tentative".split()),
+            5,
+            lambda: f"{self.prefix} is tentative",
+            every=0.01,
+        )
 
     def remove(self, name: str) -> None:
         """The address is on the node's link no more."""
