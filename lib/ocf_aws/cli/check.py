@@ -12,12 +12,15 @@ from ocf_aws.cli.agent_files import OVERLAY_IP
 from ocf_aws.cli.checks import (
     access,
     address,
-    cluster,
+    cluster_state,
     eni,
+    fencing,
     node,
     operating_system,
+    operations,
     packet_filters,
     peers,
+    placement,
     rights,
     routes,
 )
@@ -37,7 +40,8 @@ def checks_for(definition: Definition) -> list[Check]:
     """All checks of a resource, in the order in which they are told."""
     overlay_ip = (address.CHECKS, routes.CHECKS, packet_filters.CHECKS)
     own = overlay_ip if definition.agent == OVERLAY_IP else (eni.CHECKS,)
-    areas = (node.CHECKS, access.CHECKS, rights.CHECKS, *own, peers.CHECKS, operating_system.CHECKS, cluster.CHECKS)
+    in_cluster = (operations.CHECKS, placement.CHECKS, cluster_state.CHECKS, fencing.CHECKS)
+    areas = (node.CHECKS, access.CHECKS, rights.CHECKS, *own, peers.CHECKS, operating_system.CHECKS, *in_cluster)
     return [check for area in areas for check in area]
 
 

@@ -1,0 +1,71 @@
+"""What state the cluster has the resource in: in charge or not, failures, bans, nodes in standby."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ocf_aws.cli.checks.in_cluster import in_cluster, is_off
+from ocf_aws.cli.cib import Cib, Primitive
+from ocf_aws.cli.facts import Facts
+from ocf_aws.cli.findings import Checks, Finding, passed, warning
+
+CHECKS = Checks()
+
+
+@CHECKS.add("managed")
+@in_cluster
+def check_managed(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
+    """Is the cluster in charge of it?"""
+    if not is_off(cib.properties, "maintenance-mode", "false"):
+        return warning(
+            "the cluster is in maintenance mode", "crm_attribute --type crm_config --name maintenance-mode --delete"
+        )
+    if not is_off(primitive.meta, "maintenance", "false"):
+        return warning(
+            f"{primitive.id} is in maintenance",
+            f"crm_resource --resource {primitive.id} --meta --delete-parameter maintenance",
+        )
+    if is_off(primitive.meta, "is-managed", "true"):
+        return warning(
+            f"{primitive.id} is unmanaged",
+            f"crm_resource --resource {primitive.id} --meta --delete-parameter is-managed",
+        )
+    if primitive.meta.get("target-role", "Started").lower() == "stopped":
+        return warning(
+            f"{primitive.id} is disabled (target-role)",
+            f"crm_resource --resource {primitive.id} --meta --delete-parameter target-role",
+        )
+    return passed("managed")
+
+
+@CHECKS.add("failures")
+@in_cluster
+def check_failures(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Finding]:
+    """Has it failed, and is that remembered?"""
+    status = facts["cluster"].resources.get(primitive.id)
+    for failure in status.failures if status else ():
+        yield warning(f"the cluster remembers: {failure}", f"crm_resource --cleanup --resource {primitive.id}")
+    if not status or not status.failures:
+        yield passed("none remembered")
+
+
+@CHECKS.add("bans")
+@in_cluster
+def check_bans(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Finding]:
+    """Constraints that a move left behind."""
+    names = {primitive.id, *primitive.parents}
+    found = [(resource, node, id) for id, resource, node in cib.bans if resource in names]
+    for resource, _, id in found:
+        yield warning(f"{id} is left from a move or ban", f"crm_resource --resource {resource} --clear")
+    if not found:
+        yield passed("none left behind")
+
+
+@CHECKS.add("standby")
+@in_cluster
+def check_standby(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Finding]:
+    """Nodes that may run nothing."""
+    for node in sorted(cib.standby):
+        yield warning(f"{node} is in standby", f"crm_standby --node {node} --delete")
+    if not cib.standby:
+        yield passed("no node is in standby")

@@ -1,0 +1,28 @@
+"""Checks of a resource that a cluster has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+
+from ocf_aws.cli.cib import Cib, Primitive
+from ocf_aws.cli.facts import Facts
+from ocf_aws.cli.findings import Verdict, not_applicable
+
+
+def in_cluster(function: Callable[[Facts, Cib, Primitive], Verdict]) -> Callable[[Facts], Verdict]:
+    """A check of a resource that is in the live CIB; not applicable to another."""
+
+    @wraps(function)
+    def check(facts: Facts) -> Verdict:
+        primitive, cib = facts.definition.primitive, facts.definition.cib
+        if primitive is None or cib is None:
+            return not_applicable("the resource is in no cluster yet")
+        return function(facts, cib, primitive)
+
+    return check
+
+
+def is_off(settings: Mapping[str, str], name: str, default: str) -> bool:
+    """Whether a property or meta attribute is false, in any of the words that Pacemaker takes for it (crm_str_to_boolean())."""
+    return settings.get(name, default).lower() in ("false", "off", "no", "n", "0")

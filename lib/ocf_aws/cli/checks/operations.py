@@ -1,0 +1,81 @@
+"""The operations that the resource is configured with: their timeouts, and a monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ocf_aws.child_process import BEST_EFFORT_SECONDS
+from ocf_aws.cli.checks.in_cluster import in_cluster
+from ocf_aws.cli.cib import Cib, Primitive
+from ocf_aws.cli.cib_xml import DEFAULT_TIMEOUT, seconds
+from ocf_aws.cli.cluster_commands import cluster_shell
+from ocf_aws.cli.facts import Facts
+from ocf_aws.cli.findings import Checks, Finding, failed, passed
+from ocf_aws.ocf.contradiction import RECHECK_SECONDS
+from ocf_aws.ocf.errors import SETTLE_SECONDS
+
+CHECKS = Checks()
+
+ATTACH_SECONDS = 45.0
+"""What a start of an ENI may have to wait for: a detach and an attachment of EC2's."""
+
+SPARE_SECONDS = 5.0
+TABLE_SECONDS = 0.5
+
+
+@CHECKS.add("timeouts")
+@in_cluster
+def check_timeouts(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Finding]:
+    """The operations' timeouts, against the work that there may be to do."""
+    tables = len(facts.get("routes") or [1]) if facts.is_overlay_ip else 0
+    api = float(min(facts.p.api_timeout or 10, 10))
+    needed = {
+        "start": SETTLE_SECONDS + api + SPARE_SECONDS + (tables * TABLE_SECONDS if tables else ATTACH_SECONDS),
+        "stop": BEST_EFFORT_SECONDS + SPARE_SECONDS,
+        "monitor": RECHECK_SECONDS + api + (tables - 1) * TABLE_SECONDS * (tables > 1),
+    }
+    default = _default_timeout(cib)
+    is_short = False
+    for name, least in needed.items():
+        operation = primitive.operation(name)
+        timeout = operation.timeout if operation else default
+        if timeout < least:
+            is_short = True
+            advised = next(a.timeout for a in facts.context.agent.actions if a.name == name)
+            yield failed(
+                f"{name} has {timeout:g} s and may need {least:g} s", _update_operation(primitive, name, advised)
+            )
+    if not is_short:
+        yield passed(", ".join(f"{name} {op.timeout:g} s" for name in needed if (op := primitive.operation(name))))
+
+
+@CHECKS.add("monitor")
+@in_cluster
+def check_monitor(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
+    """Is there a recurring monitor?"""
+    operation = primitive.operation("monitor")
+    if operation is None:
+        advised = next(a for a in facts.context.agent.actions if a.name == "monitor")
+        return failed(
+            "no recurring monitor: nobody notices a failure",
+            _update_operation(primitive, "monitor", advised.timeout, advised.interval),
+        )
+    return passed(f"each {operation.interval:g} s")
+
+
+def _default_timeout(cib: Cib) -> float:
+    """The timeout of an operation that the resource does not configure."""
+    return seconds(cib.op_defaults.get("timeout"), DEFAULT_TIMEOUT)
+
+
+def _update_operation(primitive: Primitive, name: str, timeout: float, interval: float | None = None) -> str:
+    """The command that gives an operation its timeout, and an interval where it has none."""
+    operation = primitive.operation(name)
+    every = interval if interval is not None else (operation.interval if operation else 0)
+    if cluster_shell() != "pcs":
+        id = operation.id if operation else f"{primitive.id}-{name}-{every:g}s"
+        op = f'<op id="{id}" name="{name}" interval="{every:g}s" timeout="{timeout:g}s"/>'
+        named = f' id="{primitive.operations_id}"' if primitive.operations_id else ""
+        xml = f'<primitive id="{primitive.id}"><operations{named}>{op}</operations></primitive>'
+        return f"cibadmin --modify --allow-create --scope resources --xml-text '{xml}'"
+    return f"pcs resource update {primitive.id} op {name} interval={every:g}s timeout={timeout:g}s"

@@ -1,0 +1,93 @@
+"""Where Pacemaker places the resource: what keeps it, moves it and bans it, and who else has the address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ocf_aws.cli.checks.in_cluster import in_cluster
+from ocf_aws.cli.cib import Cib, Primitive
+from ocf_aws.cli.cluster_commands import cluster_shell
+from ocf_aws.cli.facts import Facts
+from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, warning
+from ocf_aws.ip import IpAddress
+
+CHECKS = Checks()
+
+
+@CHECKS.add("failure-handling")
+@in_cluster
+def check_failure_handling(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
+    """When do failures ban a node, and when are they forgotten?"""
+    threshold = primitive.meta.get("migration-threshold", "INFINITY")
+    expires = primitive.meta.get("failure-timeout", "0")
+    if threshold == "1" and expires in ("", "0", "0s"):
+        return warning(
+            "migration-threshold=1 without failure-timeout: one failure bans the node until somebody cleans up",
+            f"crm_resource --resource {primitive.id} --meta --set-parameter failure-timeout --parameter-value 10min",
+        )
+    return passed(f"migration-threshold {threshold}, failure-timeout {expires}")
+
+
+@CHECKS.add("stickiness")
+@in_cluster
+def check_stickiness(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
+    """Does the resource stay where it is while something else changes?"""
+    # Pacemaker adds up what the members of a group have.
+    group = [each for each in cib.primitives if primitive.parents and each.parents == primitive.parents]
+    scores = [each.meta.get("resource-stickiness", "0") for each in group or [primitive]]
+    if all(score.strip("+0") == "" or score.startswith("-") for score in scores):
+        return warning(
+            "resource-stickiness is 0: Pacemaker moves a healthy address when it balances the nodes anew",
+            f"crm_resource --resource {primitive.id} --meta --set-parameter resource-stickiness --parameter-value 1000",
+        )
+    return passed(f"resource-stickiness {', '.join(scores)}")
+
+
+@CHECKS.add("colocation")
+@in_cluster
+def check_colocation(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
+    """Does the address follow what it serves?"""
+    names = {primitive.id, *primitive.parents}
+    if len([each for each in cib.primitives if set(each.parents) & set(primitive.parents)]) > 1:
+        return passed(f"in group {primitive.parents[0]}")
+    if any(names & {one, other} for one, other in cib.colocations):
+        return passed("colocated")
+    others = [each for each in cib.primitives if each.standard != "stonith" and each.id != primitive.id]
+    if not others:
+        return not_applicable("there is no other resource")
+    other = (*reversed(others[0].parents), others[0].id)[0]
+    colocate = f"pcs constraint colocation add {primitive.id} with {other}"
+    if cluster_shell() == "crm":
+        colocate = f"crm configure colocation {primitive.id}-with-{other} inf: {primitive.id} {other}"
+    return warning(f"{primitive.id} is colocated with nothing: it follows no service", colocate)
+
+
+@CHECKS.add("same-address")
+@in_cluster
+def check_same_address(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Finding]:
+    """Another resource with the same address or ENI."""
+    found = [each for each in cib.primitives if each.id != primitive.id and _clash(primitive, each)]
+    for each in found:
+        yield failed(
+            f"{each.id} ({each.spec}) has the same address or ENI",
+            f"crm_resource --resource {each.id} --meta --set-parameter target-role --parameter-value Stopped",
+        )
+    if not found:
+        yield passed("no other resource has it")
+
+
+def _clash(one: Primitive, other: Primitive) -> bool:
+    if other.meta.get("target-role", "Started").lower() == "stopped":
+        return False
+    if one.parameters.get("eni_id"):
+        return one.parameters["eni_id"] == other.parameters.get("eni_id")
+    own = _address(one)
+    return own is not None and own == _address(other)
+
+
+def _address(primitive: Primitive) -> IpAddress | None:
+    text = primitive.parameters.get("ip") or primitive.parameters.get("address") or ""
+    try:
+        return IpAddress.parse(text.strip())
+    except ValueError:
+        return None
