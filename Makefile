@@ -24,8 +24,8 @@ SANDBOX = $(TOOLS)/python tests/vpclab/sandbox.py
 PYTEST = $(abspath $(TOOLS))/python -m pytest
 LAB = PYTHONPATH=$(abspath lib):$(abspath tests)
 BENCH = $(LAB) $(SANDBOX) $(abspath $(TOOLS))/python
-# Tests wait more than they compute: so many files at a time, each worker in a sandbox of its own.
-WORKERS = 3
+# Tests wait as much as they compute: two for each processor. Each worker has a sandbox of its own.
+WORKERS = 4
 IN_SANDBOXES = --dist loadfile --no-loadscope-reorder \
 	--tx '$(WORKERS)*popen//python=$(abspath $(TOOLS))/python $(abspath tests/vpclab/sandbox.py) $(abspath $(TOOLS))/python'
 SOURCES = lib tests packaging/man packaging/launcher.py packaging/service_models.py packaging/bin/ocf-aws $(AGENTS)
@@ -104,7 +104,7 @@ compiled: $(VENV)/ready service-models
 	$(PYTHON) -m compileall -q lib tests/vpclab
 
 .PHONY: test
-test: lint compiled ## every check and every test (WORKERS=3: so many files at a time)
+test: lint compiled ## every check and every test (WORKERS=4: so many files at a time)
 	tests/prerequisites.sh $(TEST_TOOLS)
 	if $(SANDBOX) true; then $(PYTEST) $(IN_SANDBOXES) tests; else $(PYTEST) tests; fi
 
@@ -201,8 +201,8 @@ rpm: dist ## packages for RHEL, Fedora and SLES, in dist/ (RPMFLAGS= of rpmbuild
 		"Run \`make rpm' on the distribution that it is for." >&2
 
 .PHONY: matrix
-matrix: $(VENV)/ready ## the agents under old and new interpreters and libraries (LEGS="3.9-oldest ...")
-	tests/packaging/matrix.sh $(LEGS)
+matrix: compiled ## the agents under old and new interpreters and libraries (LEGS="3.9-oldest ...")
+	WORKERS=$(WORKERS) tests/packaging/matrix.sh $(LEGS)
 
 # --- tools ------------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 # Run the agents under each interpreter, with the oldest and with today's libraries. Usage: matrix.sh [LEG...]
 #
 # A leg is named like 3.9-oldest. Its interpreter runs the tests of `unit`. The others run in the virtual environment of the
-# tools; AGENT_PYTHON names the interpreter that runs the agents. Needs root, as these tests do.
+# tools, each worker (WORKERS, 4) in a sandbox of its own; AGENT_PYTHON names the interpreter that runs the agents. Needs
+# root, as these tests do.
 set -u
 cd "$(dirname "$0")/../.."
 
@@ -18,6 +19,8 @@ declare -A libraries=(
 )
 tests="tests/process tests/faults"
 built=build/matrix
+tools=$PWD/.venv/bin/python
+workers="${WORKERS:-4}*popen//python=$tools $PWD/tests/vpclab/sandbox.py $tools"
 
 interpreter() {
     local path
@@ -51,9 +54,10 @@ run() {
     # Pyenv's interpreters are root's alone where they are under /root.
     setpriv --reuid=65534 --regid=65534 --clear-groups "$venv/bin/python" -c "" 2>/dev/null ||
         without="test_meta_data_needs_neither_root_nor_libraries"
+    "$python" -m compileall -q lib
     # shellcheck disable=SC2086 # a list of words
-    AGENT_PYTHON=$PWD/$venv/bin/python .venv/bin/python tests/vpclab/sandbox.py \
-        "$PWD/.venv/bin/python" -m pytest -p no:cacheprovider ${without:+-k "not $without"} $tests \
+    AGENT_PYTHON=$PWD/$venv/bin/python "$tools" -m pytest -p no:cacheprovider \
+        --dist worksteal --no-loadscope-reorder --tx "$workers" ${without:+-k "not $without"} $tests \
         >>"$built/$leg.log" 2>&1
     status=$?
     outcome=$(tail -n 1 "$built/$leg.log" | tr -d =)
