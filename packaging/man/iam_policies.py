@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ocf_aws.cli import policy_statements as policy
 from ocf_aws.cli.agent_files import OVERLAY_IP, load_agent
 from ocf_aws.cli.definition import Definition
+from ocf_aws.cli.policies import statements as policy
 
 PLACE = policy.Place(
     "@PARTITION@",

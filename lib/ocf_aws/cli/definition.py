@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from ocf_aws.cli.agent_files import AGENTS, declaration, load_agent
-from ocf_aws.cli.cib import Cib, Primitive
-from ocf_aws.cli.cib_xml import query_cib
+from ocf_aws.cli.cluster.cib import Cib, Primitive
+from ocf_aws.cli.cluster.cib_xml import query_cib
 from ocf_aws.ocf.agent import PREFIX, ParameterValues
 from ocf_aws.ocf.errors import Failure
 from ocf_aws.ocf.log import Log

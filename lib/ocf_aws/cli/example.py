@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ocf_aws
 from ocf_aws.cli.agent_files import OVERLAY_IP
-from ocf_aws.cli.cluster_commands import cluster_shell
+from ocf_aws.cli.cluster.commands import cluster_shell
 from ocf_aws.cli.definition import Definition, UsageError, find_cib
 from ocf_aws.cli.environment import become_pacemaker
 from ocf_aws.cli.facts import Facts

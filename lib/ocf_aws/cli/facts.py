@@ -12,9 +12,9 @@ from typing import Any
 from ocf_aws.aws.client import open_ec2
 from ocf_aws.aws.imds import Imds, open_imds
 from ocf_aws.cli.agent_files import ENI_MOVE, OVERLAY_IP
-from ocf_aws.cli.cluster_status import query_status
+from ocf_aws.cli.cluster.status import query_status
 from ocf_aws.cli.definition import Definition, load
-from ocf_aws.cli.policy_statements import Place
+from ocf_aws.cli.policies.statements import Place
 from ocf_aws.cli.questions import dry_run, ec2, imds
 from ocf_aws.kernel.address import list_addresses
 from ocf_aws.kernel.link import list_links

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 from ocf_aws.cli.agent_files import OVERLAY_IP, load_agent
 from ocf_aws.cli.check import examine
-from ocf_aws.cli.cib import Cib, Primitive
-from ocf_aws.cli.cib_xml import query_cib
+from ocf_aws.cli.cluster.cib import Cib, Primitive
+from ocf_aws.cli.cluster.cib_xml import query_cib
 from ocf_aws.cli.definition import Definition, UsageError
 from ocf_aws.cli.environment import become_pacemaker
 from ocf_aws.cli.facts import Facts

@@ -15,9 +15,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ocf_aws.cli.agent_files import OVERLAY_IP
-from ocf_aws.cli.cib import Primitive
-from ocf_aws.cli.cluster_commands import run as run_command
-from ocf_aws.cli.cluster_status import query_status
+from ocf_aws.cli.cluster.cib import Primitive
+from ocf_aws.cli.cluster.commands import run as run_command
+from ocf_aws.cli.cluster.status import query_status
 from ocf_aws.cli.output import Output, Progress
 from ocf_aws.ocf.errors import Failure, SoftError, Unknown
 

@@ -11,8 +11,8 @@ from ocf_aws.cli.definition import Definition, find_definitions
 from ocf_aws.cli.environment import become_pacemaker
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.output import OK, UNKNOWN, Output, Progress
-from ocf_aws.cli.policy_formats import FORMATS, Part
-from ocf_aws.cli.policy_statements import (
+from ocf_aws.cli.policies.formats import FORMATS, Part
+from ocf_aws.cli.policies.statements import (
     check_statements,
     document,
     eni_move_statements,

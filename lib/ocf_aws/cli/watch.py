@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ocf_aws.cli.cluster_events import ClusterEvents
+from ocf_aws.cli.cluster.events import ClusterEvents
 from ocf_aws.cli.definition import NothingKnown, UsageError, find_definitions
 from ocf_aws.cli.outages.destination import Destination, is_literal, parse_destination
 from ocf_aws.cli.outages.loop import ask_until

@@ -7,7 +7,7 @@ from shutil import which
 
 from ocf_aws.cli.checks.remedies import set_parameter
 from ocf_aws.cli.checks.routes import find_holder
-from ocf_aws.cli.cib import is_managed
+from ocf_aws.cli.cluster.cib import is_managed
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, unknown
 from ocf_aws.ip import IpAddress

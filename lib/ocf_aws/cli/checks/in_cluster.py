@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 
-from ocf_aws.cli.cib import Cib, Primitive
+from ocf_aws.cli.cluster.cib import Cib, Primitive
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Verdict, not_applicable
 

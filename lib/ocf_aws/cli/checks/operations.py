@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from ocf_aws.child_process import BEST_EFFORT_SECONDS
 from ocf_aws.cli.checks.in_cluster import in_cluster
-from ocf_aws.cli.cib import Cib, Primitive
-from ocf_aws.cli.cib_xml import DEFAULT_TIMEOUT, seconds
-from ocf_aws.cli.cluster_commands import cluster_shell
+from ocf_aws.cli.cluster.cib import Cib, Primitive
+from ocf_aws.cli.cluster.cib_xml import DEFAULT_TIMEOUT, seconds
+from ocf_aws.cli.cluster.commands import cluster_shell
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, passed
 from ocf_aws.ocf.contradiction import RECHECK_SECONDS

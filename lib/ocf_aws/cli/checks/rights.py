@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ocf_aws.aws.errors import AccessDenied
-from ocf_aws.cli import policy_statements as policy
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, unknown, warning
+from ocf_aws.cli.policies import statements as policy
 from ocf_aws.ocf.errors import Failure
 
 CHECKS = Checks()

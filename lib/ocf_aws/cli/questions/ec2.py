@@ -12,7 +12,7 @@ from ocf_aws.aws import attach_requirements, network_interfaces, vpc
 from ocf_aws.aws.client import Client
 from ocf_aws.aws.imds import Imds
 from ocf_aws.aws.route_tables import describe_routes, find_target
-from ocf_aws.cli.cluster_status import ClusterStatus
+from ocf_aws.cli.cluster.status import ClusterStatus
 from ocf_aws.ip import IpAddress
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from socket import gethostname
 from xml.etree import ElementTree
 
-from ocf_aws.cli.cluster_commands import run
+from ocf_aws.cli.cluster.commands import run
 from ocf_aws.ocf.errors import Unknown
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from ocf_aws.cli.cib import Cib, Operation, Primitive
-from ocf_aws.cli.cluster_commands import run
+from ocf_aws.cli.cluster.cib import Cib, Operation, Primitive
+from ocf_aws.cli.cluster.commands import run
 from ocf_aws.ocf.errors import Unknown
 
 DEFAULT_TIMEOUT = 20.0
