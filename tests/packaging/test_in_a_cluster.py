@@ -52,6 +52,8 @@ def watch(lab: Lab) -> Iterator[Watch]:
         wait_served_by(lab, watch, holder(lab), "ip", IP)
         lab.cluster.settled()
         yield watch
+        # A node that was fenced may have its power back, and no cluster yet.
+        lab.cluster.wait_online(90)
         lab.cluster.pcs("resource", "delete", "ip", "--force")
 
 
