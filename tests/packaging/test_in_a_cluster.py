@@ -126,6 +126,9 @@ def test_the_rpm_warns_too(lab: Lab, watch: Watch, rhel_rpm: Path) -> None:
     lab.nodes[node].run(
         "rpm", "--dbpath", "/var/lib/rpm", "--install", "--nodeps", "--force-debian", f"/tmp/{rhel_rpm.name}"
     )
+    # A node that had no package when it was probed is banned until somebody cleans up.
+    lab.cluster.run("crm_resource", "--refresh", "--resource", "ip")
+    lab.cluster.settled()
     lab.cluster.pcs("resource", "move", "ip", node)
     wait_served_by(lab, watch, node, "ip", IP)
     lab.cluster.settled()
