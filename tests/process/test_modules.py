@@ -37,7 +37,8 @@ OVERLAY_IP = AGENT | {"ocf_aws.aws_overlay_ip"}
 ENI_MOVE = AGENT | {"ocf_aws.aws_eni_move", "ocf_aws.eni_state", "ocf_aws.kernel.policy_routing"}
 
 NEVER = set(
-    "requests chardet charset_normalizer s3transfer html.parser botocore.docs.method boto3.docs.base awscrt OpenSSL"
+    "requests chardet charset_normalizer s3transfer s3transfer.futures html.parser boto3.resources.base botocore.waiter"
+    " botocore.paginate botocore.docs.method boto3.docs.base awscrt OpenSSL"
     " asyncio unittest xml.sax sqlite3 pyroute2.iproute pyroute2.ndb pyroute2.ipdb".split()
 )
 """What no action needs, however much it asks."""

@@ -37,9 +37,11 @@ OPERATIONS = {
 # other was for interpreters without SNI (botocore.httpsession).
 _NOT_NEEDED = ("awscrt", "OpenSSL")
 
-# What writes the documentation of clients: html.parser and textwrap come along.
-_DOCUMENTATION = (
-    "botocore.docs botocore.docs.docstring botocore.docs.utils boto3.docs boto3.docs.docstring boto3.docs.utils".split()
+# What an action never does with a client: write its documentation (html.parser and textwrap come along), wait and page by
+# botocore's models (jmespath), make resources of it, move files to S3.
+_UNUSED = (
+    "botocore.docs botocore.docs.docstring botocore.docs.utils boto3.docs boto3.docs.docstring boto3.docs.utils"
+    " botocore.waiter botocore.paginate boto3.resources.factory s3transfer s3transfer.manager".split()
 )
 
 # Debian's botocore takes four exceptions from it, which takes 37 ms to load.
@@ -57,14 +59,14 @@ def load_boto3(is_whole: bool = False) -> Any:
         except Exception:
             # This version needs something of what was left out; if it lacks something else, that is told below.
             pass
-    _forget("boto3", "botocore", "requests")
+    _forget("boto3", "botocore", "requests", "s3transfer")
     return load("boto3")
 
 
 def _load_part() -> Any:
     if "boto3" not in sys.modules:
         urllib3 = load("urllib3")
-        sys.modules.update({name: _StandIn(name) for name in (*_DOCUMENTATION, *_REQUESTS)})
+        sys.modules.update({name: _StandIn(name) for name in (*_UNUSED, *_REQUESTS)})
         sys.modules["requests"].exceptions = sys.modules["requests.exceptions"]  # type: ignore[attr-defined]
         sys.modules["requests.packages"].urllib3 = urllib3  # type: ignore[attr-defined]
         load("boto3")
