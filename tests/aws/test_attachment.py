@@ -226,7 +226,7 @@ def test_without_the_right_to_know_who_runs_it_is_asked_once(scene: Scene) -> No
     scene.attach(scene.there)
     scene.ec2.stuck.add(scene.id)
     scene.ec2.faults.add("DescribeInstances", effect=effects.Error("UnauthorizedOperation", 403))
-    with pytest.raises(SoftError):
+    with pytest.raises(AccessDenied, match="allow ec2:DescribeInstances"):
         scene.bring(seconds=4)
     assert scene.calls("DescribeInstances") == 1 and "not known whether" in scene.said.getvalue()
 

@@ -7,7 +7,7 @@ from time import monotonic
 from ocf_aws.aws.attach_requirements import lowest_free_index
 from ocf_aws.aws.errors import AccessDenied, NoCredentials, Rejected
 from ocf_aws.aws.network_interfaces import attach, describe_interfaces, detach, is_running, reread_interface
-from ocf_aws.ocf.errors import SoftError, Unknown
+from ocf_aws.ocf.errors import Failure, SoftError, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Attachment:
         self._asked: dict[str, float] = {}
         self._forced: set[str] = set()
         self._holder_checked = self._force_asked = float("-inf")
+        self._denied: AccessDenied | None = None
 
     def attach(self, deadline: Deadline) -> str:
         """Detach and attach until EC2 has accepted the attachment, and return its id.
@@ -182,9 +183,11 @@ class Attachment:
         if now - self._holder_checked < _HOLDER_SECONDS:
             return False
         self._holder_checked = now
+        self._denied = None
         try:
             return is_running(self._ec2, str(self.eni.holder)) is False
         except (AccessDenied, NoCredentials, Rejected, Unknown) as error:
+            self._denied = error if isinstance(error, AccessDenied) else None
             self._log.repeated(
                 f"holder {type(error).__name__}",
                 f"not known whether {self.eni.holder} runs, so {self.eni.id} is not detached by force: {error.full_text}",
@@ -212,8 +215,13 @@ class Attachment:
             self._log.info(f"{self.eni.id} is being attached here with device index {index}")
             return attachment_id
 
-    def _late(self, problem: str) -> SoftError:
+    def _late(self, problem: str) -> Failure:
         """What to tell when the time is over; of a holder that does not let go, what a person can do about it."""
+        if self._denied and self.eni.attachment_status == "detaching":
+            # It was asked for again and again. A holder that is down never lets go, and only by this right is that known.
+            denied = AccessDenied(str(self._denied), f"{problem}; {self._denied.detail}")
+            denied.certain_after = 0.0
+            return denied
         if self.eni.attachment_status != "detaching" or self._force == "after":
             return SoftError(f"{self.eni.id} is not attached here in time: {problem}")
         return SoftError(

@@ -189,8 +189,9 @@ def test_without_the_right_to_know_who_runs_nothing_is_forced_and_one_line_a_whi
     move.ec2.hold("eni-1", THERE)
     move.ec2.stuck.add("eni-1")
     move.ec2.denied.add("describe_instances")
-    with pytest.raises(SoftError):
+    with pytest.raises(AccessDenied, match="allow ec2:DescribeInstances") as denied:
         move.attach(seconds=60)
+    assert denied.value.certain_after == 0 and "detaching" in denied.value.detail
     assert 1 <= stderr.getvalue().count("not known whether i-there runs") <= 7
     assert not [call for call in move.ec2.calls if call[1].get("Force")]
 
