@@ -187,7 +187,8 @@ class Attachment:
         try:
             return is_running(self._ec2, str(self.eni.holder)) is False
         except (AccessDenied, NoCredentials, Rejected, Unknown) as error:
-            self._denied = error if isinstance(error, AccessDenied) else None
+            if isinstance(error, AccessDenied):
+                self._denied = error
             self._log.repeated(
                 f"holder {type(error).__name__}",
                 f"not known whether {self.eni.holder} runs, so {self.eni.id} is not detached by force: {error.full_text}",
@@ -217,13 +218,13 @@ class Attachment:
 
     def _late(self, problem: str) -> Failure:
         """What to tell when the time is over; of a holder that does not let go, what a person can do about it."""
-        if self._denied and self.eni.attachment_status == "detaching":
+        if self.eni.attachment_status != "detaching" or self._force == "after":
+            return SoftError(f"{self.eni.id} is not attached here in time: {problem}")
+        if self._denied:
             # It was asked for again and again. A holder that is down never lets go, and only by this right is that known.
             denied = AccessDenied(str(self._denied), f"{problem}; {self._denied.detail}")
             denied.certain_after = 0.0
             return denied
-        if self.eni.attachment_status != "detaching" or self._force == "after":
-            return SoftError(f"{self.eni.id} is not attached here in time: {problem}")
         return SoftError(
             f"fence {self.eni.holder} or set force_detach=after: {self.eni.id} is still detaching from it",
             f"by hand: aws ec2 detach-network-interface --attachment-id {self.eni.attachment_id} --force",
