@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ocf_aws.cli.checks.in_cluster import in_cluster, is_off
-from ocf_aws.cli.cluster.cib import Cib, Primitive
+from ocf_aws.cli.checks.in_cluster import in_cluster
+from ocf_aws.cli.cluster.cib import Cib, Primitive, is_off
 from ocf_aws.cli.cluster.commands import cluster_shell, run
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed

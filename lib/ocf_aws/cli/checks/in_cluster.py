@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 
 from ocf_aws.cli.cluster.cib import Cib, Primitive
@@ -21,8 +21,3 @@ def in_cluster(function: Callable[[Facts, Cib, Primitive], Verdict]) -> Callable
         return function(facts, cib, primitive)
 
     return check
-
-
-def is_off(settings: Mapping[str, str], name: str, default: str) -> bool:
-    """Whether a property or meta attribute is false, in any of the words that Pacemaker takes for it (crm_str_to_boolean())."""
-    return settings.get(name, default).lower() in ("false", "off", "no", "n", "0")

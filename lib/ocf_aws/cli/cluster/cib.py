@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ocf_aws.cli.agent_files import AGENTS
@@ -88,9 +89,14 @@ class Cib:
         return found
 
 
+def is_off(settings: Mapping[str, str], name: str, default: str) -> bool:
+    """Whether a property or meta attribute is false, in any of Pacemaker's words for it."""
+    return settings.get(name, default).lower() in ("false", "off", "no", "0")
+
+
 def is_managed(primitive: Primitive, cib: Cib) -> bool:
     """Whether the cluster is in charge of a resource: neither it nor the whole cluster is in maintenance."""
-    words = ("false", "off", "no", "0")
-    in_maintenance = (cib.properties.get("maintenance-mode", "false"), primitive.meta.get("maintenance", "false"))
-    is_unmanaged = primitive.meta.get("is-managed", "true").lower() in words
-    return not is_unmanaged and all(each.lower() in words for each in in_maintenance)
+    in_maintenance = not is_off(cib.properties, "maintenance-mode", "false") or not is_off(
+        primitive.meta, "maintenance", "false"
+    )
+    return not in_maintenance and not is_off(primitive.meta, "is-managed", "true")
