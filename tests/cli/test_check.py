@@ -128,3 +128,16 @@ def test_a_terminal_gets_colours_unless_they_are_unwanted(node) -> None:
 
     assert "\033[32mok" in shown("")
     assert "\033" not in shown("NO_COLOR=1")
+
+
+def test_without_a_resource_no_remedy_names_one(node) -> None:
+    words = ("region=eu-west-1", "endpoint_url=http://127.0.0.1:9", "iflabel=overlay-addr", "routing_tables=rtb-1")
+    told = node.run("check", *node.overlay_ip(), *words)
+    for remedy in (
+        "region='eu-central-1'",
+        "endpoint_url='https://127.0.0.1:9'",
+        "leave iflabel out",
+        "leave routing_tables out",
+    ):
+        assert remedy in told.stdout
+    assert "--resource" not in told.stdout

@@ -585,6 +585,21 @@ def the_resource_is_disabled(node: Any) -> None:
     meta(node, "target-role", "Stopped")
 
 
+@fault("managed", "--resource grp --meta --delete-parameter target-role", status="warning")
+def its_group_is_disabled(node: Any) -> None:
+    node.edit_cib(
+        '<primitive id="service"',
+        '<group id="grp"><meta_attributes id="grp-meta"><nvpair id="grp-role" name="target-role" value="Stopped"/>'
+        '</meta_attributes><primitive id="service"',
+    )
+    node.edit_cib("</resources>", "</group></resources>")
+
+
+@fault("managed", "--resource rsc_ip --meta --set-parameter maintenance --parameter-value false", status="warning")
+def every_resource_is_in_maintenance(node: Any) -> None:
+    node.shell("crm_attribute --type rsc_defaults --name maintenance --update true")
+
+
 @fault(
     "failures",
     "crm_resource --cleanup --resource rsc_ip",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ocf_aws.aws.errors import AccessDenied, CredentialsRefused, NoCredentials
 from ocf_aws.cli import environment
+from ocf_aws.cli.checks.remedies import set_parameter
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, unknown, warning
 from ocf_aws.ocf.errors import FatalError, HardError, NotInstalled
@@ -106,7 +107,7 @@ def check_region(facts: Facts) -> Finding:
     if given and given != own:
         return failed(
             f"parameter 'region' is {given}, this instance is in {own}",
-            f"crm_resource --resource {facts.definition.name} --set-parameter region --parameter-value {own}",
+            set_parameter(facts, "region", own),
         )
     return passed(str(own))
 
@@ -181,7 +182,7 @@ def check_encryption(facts: Facts) -> Finding:
     if url.startswith("http:"):
         return warning(
             f"endpoint_url {url} is not encrypted",
-            f"crm_resource --resource {facts.definition.name} --set-parameter endpoint_url --parameter-value https{url[4:]}",
+            set_parameter(facts, "endpoint_url", f"https{url[4:]}"),
         )
     return passed("HTTPS")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from shutil import which
 
-from ocf_aws.cli.checks.remedies import set_parameter
+from ocf_aws.cli.checks.remedies import delete_parameter, set_parameter
 from ocf_aws.cli.checks.routes import find_holder
 from ocf_aws.cli.cluster.cib import is_managed
 from ocf_aws.cli.facts import Facts
@@ -29,7 +29,7 @@ def check_link(facts: Facts) -> Finding:
     try:
         facts.module.own_label(facts.context, link.name)
     except FatalError as error:
-        return failed(str(error), f"crm_resource --resource {facts.definition.name} --delete-parameter iflabel")
+        return failed(str(error), delete_parameter(facts, "iflabel"))
     eni = facts.get("eni_id")
     return passed(f"{link.name}{f' = {eni}' if eni else ''} is up")
 

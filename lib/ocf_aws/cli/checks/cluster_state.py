@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ocf_aws.cli.checks.in_cluster import in_cluster
+from ocf_aws.cli.checks.remedies import reset_meta
 from ocf_aws.cli.cluster.cib import Cib, Primitive, is_off
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, passed, warning
@@ -21,20 +22,11 @@ def check_managed(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
             "the cluster is in maintenance mode", "crm_attribute --type crm_config --name maintenance-mode --delete"
         )
     if not is_off(primitive.meta, "maintenance", "false"):
-        return warning(
-            f"{primitive.id} is in maintenance",
-            f"crm_resource --resource {primitive.id} --meta --delete-parameter maintenance",
-        )
+        return warning(f"{primitive.id} is in maintenance", reset_meta(primitive, "maintenance", "false"))
     if is_off(primitive.meta, "is-managed", "true"):
-        return warning(
-            f"{primitive.id} is unmanaged",
-            f"crm_resource --resource {primitive.id} --meta --delete-parameter is-managed",
-        )
+        return warning(f"{primitive.id} is unmanaged", reset_meta(primitive, "is-managed", "true"))
     if primitive.meta.get("target-role", "Started").lower() == "stopped":
-        return warning(
-            f"{primitive.id} is disabled (target-role)",
-            f"crm_resource --resource {primitive.id} --meta --delete-parameter target-role",
-        )
+        return warning(f"{primitive.id} is disabled (target-role)", reset_meta(primitive, "target-role", "Started"))
     return passed("managed")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocf_aws.aws.network_interfaces import Eni
-from ocf_aws.cli.checks.remedies import set_parameter
+from ocf_aws.cli.checks.remedies import delete_parameter, set_parameter
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, warning
 from ocf_aws.ocf.errors import HardError, Unknown
@@ -101,7 +101,7 @@ def check_index(facts: Facts) -> Finding:
     if other:
         return failed(
             f"device index {index} of this instance is taken by {other.id}",
-            f"crm_resource --resource {facts.definition.name} --delete-parameter device_index",
+            delete_parameter(facts, "device_index"),
         )
     return passed(f"device index {index} is free")
 

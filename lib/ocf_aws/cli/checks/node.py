@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+from ocf_aws.cli.checks.remedies import delete_parameter
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed
 from ocf_aws.kernel.netlink import require_pyroute2
@@ -34,7 +35,7 @@ def check_parameters(facts: Facts) -> Iterator[Finding]:
     for name in facts.p.unknown:
         yield failed(
             f"{facts.definition.agent} has no parameter '{name}'",
-            f"crm_resource --resource {facts.definition.name} --delete-parameter {name}",
+            delete_parameter(facts, name),
         )
     idle = [p.name for p in facts.context.agent.parameters if not p.has_effect and p.name in facts.p.given]
     if not facts.p.wrong and not facts.p.unknown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ocf_aws.cli.checks.in_cluster import in_cluster
+from ocf_aws.cli.checks.remedies import set_meta
 from ocf_aws.cli.cluster.cib import Cib, Primitive
 from ocf_aws.cli.cluster.commands import cluster_shell
 from ocf_aws.cli.facts import Facts
@@ -23,7 +24,7 @@ def check_failure_handling(facts: Facts, cib: Cib, primitive: Primitive) -> Find
     if threshold == "1" and expires in ("", "0", "0s"):
         return warning(
             "migration-threshold=1 without failure-timeout: one failure bans the node until somebody cleans up",
-            f"crm_resource --resource {primitive.id} --meta --set-parameter failure-timeout --parameter-value 10min",
+            set_meta(primitive, "failure-timeout", "10min"),
         )
     return passed(f"migration-threshold {threshold}, failure-timeout {expires}")
 
@@ -38,7 +39,7 @@ def check_stickiness(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
     if all(score.strip("+0") == "" or score.startswith("-") for score in scores):
         return warning(
             "resource-stickiness is 0: Pacemaker moves a healthy address when it balances the nodes anew",
-            f"crm_resource --resource {primitive.id} --meta --set-parameter resource-stickiness --parameter-value 1000",
+            set_meta(primitive, "resource-stickiness", "1000"),
         )
     return passed(f"resource-stickiness {', '.join(scores)}")
 
@@ -70,7 +71,7 @@ def check_same_address(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator
     for each in found:
         yield failed(
             f"{each.id} ({each.spec}) has the same address or ENI",
-            f"crm_resource --resource {each.id} --meta --set-parameter target-role --parameter-value Stopped",
+            set_meta(each, "target-role", "Stopped"),
         )
     if not found:
         yield passed("no other resource has it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ocf_aws.cli.cluster.cib import Primitive
 from ocf_aws.cli.facts import Facts
 
 
@@ -10,6 +11,28 @@ def set_parameter(facts: Facts, name: str, value: str) -> str:
     if facts.definition.primitive:
         return f"crm_resource --resource {facts.definition.name} --set-parameter {name} --parameter-value '{value}'"
     return f"{name}='{value}'"
+
+
+def delete_parameter(facts: Facts, name: str) -> str:
+    """The command that takes a parameter out of the definition, or what to do where there is no resource yet."""
+    if facts.definition.primitive:
+        return f"crm_resource --resource {facts.definition.name} --delete-parameter {name}"
+    return f"leave {name} out"
+
+
+def set_meta(primitive: Primitive, name: str, value: str) -> str:
+    """The command that changes a meta attribute."""
+    return f"crm_resource --resource {primitive.id} --meta --set-parameter {name} --parameter-value {value}"
+
+
+def reset_meta(primitive: Primitive, name: str, default: str) -> str:
+    """The command that gives a meta attribute its default back: where it is set, but for templates and defaults, which
+    other resources share.
+    """
+    owner = primitive.meta_owners[name]
+    if owner:
+        return f"crm_resource --resource {owner} --meta --delete-parameter {name}"
+    return set_meta(primitive, name, default)
 
 
 def create_route(facts: Facts, table_id: str) -> str:

@@ -23,7 +23,8 @@ class Operation:
 @dataclass(frozen=True)
 class Primitive:
     """A resource. parents: the group and clone that it is in, the inner one first. meta: with its parents' and
-    defaults. operations_id: of the element with its operations, where that has an id.
+    defaults. meta_owners: by name, which of these resources says so, "" for a template and the defaults.
+    operations_id: of the element with its operations, where that has an id.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Primitive:
     type: str
     parameters: dict[str, str]
     meta: dict[str, str]
+    meta_owners: dict[str, str]
     operations: tuple[Operation, ...]
     parents: tuple[str, ...] = ()
     operations_id: str = ""

@@ -13,6 +13,9 @@ from ocf_aws.ocf.errors import Unknown
 DEFAULT_TIMEOUT = 20.0
 """Seconds of an operation whose timeout is not configured."""
 
+_Meta = dict[str, tuple[str, str]]
+"""Meta attributes by name: the value, and the resource that says so, "" for a template and the defaults."""
+
 _UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "msec": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "hr": 3600.0}
 
 
@@ -40,7 +43,7 @@ def parse_cib(root: ElementTree.Element) -> Cib:
     configuration = root.find("configuration")
     if configuration is None:
         raise Unknown("cibadmin answers without a configuration")
-    rsc_defaults = _nvpairs(configuration.find("rsc_defaults"), "meta_attributes")
+    rsc_defaults = _meta(configuration.find("rsc_defaults"))
     op_defaults = _nvpairs(configuration.find("op_defaults"), "meta_attributes")
     resources = configuration.find("resources")
     templates = {each.get("id", ""): each for each in configuration.iter("template")}
@@ -66,12 +69,12 @@ def parse_cib(root: ElementTree.Element) -> Cib:
 def _primitives(
     parent: ElementTree.Element,
     parents: tuple[str, ...],
-    meta: dict[str, str],
+    meta: _Meta,
     op_defaults: dict[str, str],
     templates: dict[str, ElementTree.Element],
 ) -> Iterator[Primitive]:
     for child in parent:
-        inherited = {**meta, **_nvpairs(child, "meta_attributes")}
+        inherited = {**meta, **_meta(child)}
         if child.tag == "primitive":
             yield _primitive(child, parents, meta, op_defaults, templates.get(child.get("template", "")))
         elif child.tag in ("group", "clone", "master", "bundle"):
@@ -81,7 +84,7 @@ def _primitives(
 def _primitive(
     element: ElementTree.Element,
     parents: tuple[str, ...],
-    meta: dict[str, str],
+    meta: _Meta,
     op_defaults: dict[str, str],
     template: ElementTree.Element | None,
 ) -> Primitive:
@@ -90,7 +93,7 @@ def _primitive(
     operations: dict[tuple[str, float], Operation] = {}
     for source in sources:
         parameters.update(_nvpairs(source, "instance_attributes"))
-        meta = {**meta, **_nvpairs(source, "meta_attributes")}
+        meta = {**meta, **_meta(source)}
         for op in source.iterfind("operations/op"):
             interval = seconds(op.get("interval"))
             timeout = op.get("timeout") or _nvpairs(op, "meta_attributes").get("timeout") or op_defaults.get("timeout")
@@ -112,11 +115,17 @@ def _primitive(
         named["provider"] or "",
         named["type"] or "",
         parameters,
-        meta,
+        {name: value for name, (value, _) in meta.items()},
+        {name: owner for name, (_, owner) in meta.items()},
         tuple(operations.values()),
         parents,
         "" if (own := element.find("operations")) is None else own.get("id", ""),
     )
+
+
+def _meta(element: ElementTree.Element | None) -> _Meta:
+    owner = "" if element is None or element.tag in ("rsc_defaults", "template") else element.get("id", "")
+    return {name: (value, owner) for name, value in _nvpairs(element, "meta_attributes").items()}
 
 
 def _nvpairs(element: ElementTree.Element | None, kind: str) -> dict[str, str]:
