@@ -7,9 +7,10 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -17,6 +18,8 @@ from vpclab.checkout import CHECKOUT
 from vpclab.fixtures import single_node  # noqa: F401
 from vpclab.hosts.single_node import PYTHON, SingleNode
 from vpclab.sandbox import STATE
+
+COMMAND = [PYTHON, "-B", str(CHECKOUT / "packaging/bin/ocf-aws")]
 
 IP = "192.168.10.10"
 CIDR = f"{IP}/32"
@@ -123,8 +126,8 @@ class Node:
         """Run the command."""
         start = time.monotonic()
         done = subprocess.run(
-            [PYTHON, "-B", str(CHECKOUT / "packaging/bin/ocf-aws"), *words],
-            env={**self.variables(), "PYTHONPATH": str(CHECKOUT / "lib"), **self.environ, **environ},
+            [*COMMAND, *words],
+            env={**self._command_variables(), **environ},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -132,6 +135,25 @@ class Node:
         )
         assert "Traceback" not in done.stderr
         return Told(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
+
+    @contextmanager
+    def start(self, *words: str) -> Iterator[TextIO]:
+        """Run the command until the end of the block; yields what it prints."""
+        with subprocess.Popen(
+            ["timeout", "60", *COMMAND, *words],
+            env=self._command_variables(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as running:
+            assert running.stdout
+            try:
+                yield running.stdout
+            finally:
+                running.terminate()
+
+    def _command_variables(self) -> dict[str, str]:
+        return {**self.variables(), "PYTHONPATH": str(CHECKOUT / "lib"), **self.environ}
 
     def check(self, *words: str, **how: Any) -> Told:
         """Run `ocf-aws check`, for scripts."""

@@ -133,6 +133,27 @@ def test_without_an_answer_of_imds_it_takes_seconds(node: Any) -> None:
     assert told.results[0]["kernel"] == "node1: ens5 192.168.10.10/32, up"
 
 
+def test_watching_goes_on_while_pacemaker_does_not_run(node: Any) -> None:
+    started(node)
+    for tool in ("cibadmin", "crm_mon", "crm_node"):
+        # Without its file they ask the cluster of this machine, which does not run.
+        node.write_program(tool, f'#!/bin/sh\n[ -e "$CIB_file" ] || unset CIB_file\nexec /usr/sbin/{tool} "$@"\n')
+    with node.start("status", "rsc_ip", "--watch") as lines:
+        assert read_until(lines, "Pacemaker: ") == "Started node1"
+        away = node.cib.rename(node.directory / "away.xml")
+        assert read_until(lines, "Pacemaker: ") == "unknown"
+        assert read_until(lines, "kernel: ") == f"ens5 {CIDR}, up"
+        node.shell(f"ip address del {CIDR} dev ens5")
+        assert read_until(lines, "kernel: ") == "not here"
+        away.rename(node.cib)
+        assert read_until(lines, "Pacemaker: ") == "Started node1"
+
+
+def read_until(lines: Any, name: str) -> str:
+    """What the next line says of that. Waits for it."""
+    return str(next(line.partition(f"  {name}")[2] for line in lines if f"  {name}" in line).rstrip())
+
+
 def test_without_a_cluster_the_parameters_are_enough(node: Any) -> None:
     node.create_routes("node2")
     told = node.run("status", *node.overlay_ip())

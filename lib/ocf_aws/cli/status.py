@@ -7,7 +7,7 @@ import os
 import time
 from dataclasses import asdict
 
-from ocf_aws.cli.definition import find_definitions
+from ocf_aws.cli.definition import Definition, NothingKnown, find_definitions
 from ocf_aws.cli.environment import become_pacemaker
 from ocf_aws.cli.output import FOUND, OK, UNKNOWN, Output, Progress
 from ocf_aws.cli.view import View, look
@@ -33,9 +33,10 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 def _watch(arguments: argparse.Namespace, output: Output) -> int:
     """Redrawn once a second on a terminal; elsewhere a line for each thing that changed."""
     before: dict[str, set[str]] = {}
+    definitions = find_definitions(arguments.words)
     while True:
         started = time.monotonic()
-        views = [look(each) for each in find_definitions(arguments.words)]
+        views = [look(each) for each in definitions]
         if output.is_terminal:
             output.line("\033[H\033[J" + "\n".join(line for view in views for line in [*lines_of(view, output), ""]))
         else:
@@ -46,6 +47,15 @@ def _watch(arguments: argparse.Namespace, output: Output) -> int:
                     output.line(f"{stamp}  {view.resource}  {text}")
                 before[view.resource] = now
         time.sleep(max(0.0, started + WATCH_SECONDS - time.monotonic()))
+        definitions = _find_again(arguments.words, definitions)
+
+
+def _find_again(words: list[str], before: list[Definition]) -> list[Definition]:
+    """The resources as they are defined now; as before while the cluster does not run here. Raises UsageError."""
+    try:
+        return find_definitions(words)
+    except NothingKnown:
+        return before
 
 
 def lines_of(view: View, output: Output) -> list[str]:

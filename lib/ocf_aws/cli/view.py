@@ -109,6 +109,7 @@ def _is_here(facts: Facts) -> bool | None:
 
 def _add_kernel(view: View, facts: Facts) -> None:
     is_here, local = _is_here(facts), _local(facts)
+    node = "" if local == "here" else f"{local}: "
     if is_here is None:
         view.kernel = "unknown"
         return
@@ -122,12 +123,12 @@ def _add_kernel(view: View, facts: Facts) -> None:
         link = next((each for each in facts["links"] if each.index == index or each.mac == mac), None)
         state = "up" if link and link.is_up else "down"
         view.kernel = (
-            f"{local}: {link.name if link else '?'}{f' {facts.p.ip.network}' if facts.is_overlay_ip else ''}, {state}"
+            f"{node}{link.name if link else '?'}{f' {facts.p.ip.network}' if facts.is_overlay_ip else ''}, {state}"
         )
         if state == "down":
             view.disagreements.append(f"{link.name if link else 'the link'} is down")
     else:
-        view.kernel = f"{local}: not here"
+        view.kernel = f"{node}not here"
     if facts.definition.primitive and facts.get("cluster"):
         if is_here and local not in view.nodes:
             view.disagreements.append(f"the kernel of {local} has it, and Pacemaker says {view.cluster}")
