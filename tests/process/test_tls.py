@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -12,15 +13,15 @@ import trustme
 from vpclab.hosts.single_node import Result, SingleNode
 
 
-def start(single_node: SingleNode, bundle: Path) -> Result:
-    """Start an overlay IP in three route tables, with the authorities of this file."""
+def start(single_node: SingleNode, bundle: Path, **how: Any) -> Result:
+    """Start an overlay IP in three route tables, with the authorities of this file. how: as in SingleNode.begin."""
     parameters = {
         "ip": "192.168.10.10",
         "routing_table": ",".join(single_node.vpc.route_tables.values()),
         "source_dest_check": "disable",
         "api_timeout": "2",
     }
-    return single_node.run("aws-overlay-ip", "start", parameters, environ={"AWS_CA_BUNDLE": str(bundle)})
+    return single_node.run("aws-overlay-ip", "start", parameters, environ={"AWS_CA_BUNDLE": str(bundle)}, **how)
 
 
 @pytest.fixture
@@ -51,3 +52,16 @@ def test_an_endpoint_that_no_known_authority_certified_is_told_nothing(single_no
     assert done.status == 1
     assert "CERTIFICATE_VERIFY_FAILED" in done.reason and "certificate verify failed" in done.stderr
     assert not single_node.ec2.calls
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_user_names_the_authorities_in_a_file_of_aws(single_node: SingleNode, bundle: Path, is_known: bool) -> None:
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+    config = single_node.directory / ".aws/config"
+    config.parent.mkdir()
+    config.write_text(f"[default]\nca_bundle = {single_node.ca if is_known else bundle}\n")
+    # Whatever else is trusted, the user's file alone counts.
+    environ = ["env", "-u", "AWS_CA_BUNDLE", f"REQUESTS_CA_BUNDLE={bundle if is_known else single_node.ca}"]
+    done = start(single_node, bundle, prefix=environ, timeout=8)
+    assert done.status == (0 if is_known else 1), done.stderr
+    assert bool(single_node.ec2.calls) == is_known

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from json import loads
 from ssl import SSLContext
 from threading import Lock
@@ -69,6 +70,10 @@ def _load_part() -> Any:
         sys.modules.update({name: _StandIn(name) for name in (*_UNUSED, *_REQUESTS)})
         sys.modules["requests"].exceptions = sys.modules["requests.exceptions"]  # type: ignore[attr-defined]
         sys.modules["requests.packages"].urllib3 = urllib3  # type: ignore[attr-defined]
+        load("botocore.httpsession")
+        share_ssl_context()
+        # While a thread reads them, the rest loads. Only a file of the user's may name others ("ca_bundle").
+        _context_with(_authorities(os.environ.get("AWS_CA_BUNDLE")))
         load("boto3")
         _forget("requests")
     return sys.modules["boto3"]
@@ -174,9 +179,24 @@ def read_authorities(session: Any) -> BackgroundThread:
     """
     from botocore import httpsession
 
-    context = httpsession.create_urllib3_context()
+    context, thread = _context_with(_authorities(session.get_config_variable("ca_bundle")))
     httpsession.create_urllib3_context = lambda *arguments, **named: context
-    # In the order of botocore.endpoint.EndpointCreator.
-    chosen = (session.get_config_variable("ca_bundle"), *map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")))
-    file = httpsession.get_cert_path(next(filter(None, chosen), True))
-    return BackgroundThread(lambda: context.load_verify_locations(file))
+    return thread
+
+
+def _authorities(configured: str | None) -> str:
+    """The file with the authorities' certificates, in the order of botocore.endpoint.EndpointCreator."""
+    from botocore import httpsession
+
+    chosen = (configured, *map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")))
+    file: str = httpsession.get_cert_path(next(filter(None, chosen), True))
+    return file
+
+
+@cache
+def _context_with(file: str) -> tuple[SSLContext, BackgroundThread]:
+    """A context, and the thread that reads a file of certificates for it, which no connection has to do again."""
+    from botocore import httpsession
+
+    context = httpsession.create_urllib3_context()
+    return context, BackgroundThread(lambda: context.load_verify_locations(file))
