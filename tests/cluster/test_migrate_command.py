@@ -160,6 +160,31 @@ def test_where_the_new_agent_is_missing_it_goes_back(lab: Lab, watch: Watch) -> 
     assert_undisturbed(lab, watch, ip, start)
 
 
+def test_the_other_members_of_its_group_are_not_probed_anew(lab: Lab, watch: Watch) -> None:
+    name, ip = RESOURCES["pcs"]
+    lab.cluster.pcs("resource", "create", "member", "ocf:pacemaker:Dummy", "op", "monitor", "interval=10")
+    lab.cluster.pcs("resource", "group", "add", "service", "member", name)
+    watch.wait_until_answers(ip, "node1", 90)
+    lab.cluster.settled(120)
+    start = watch.record.end
+    lab.ec2.calls.clear()
+    before = history_of(lab, "member")
+    migrate(lab, name, "--apply")
+    assert type_of(lab, name) == NEW
+    migrate(lab, name, "--revert", "--apply")
+    assert_undisturbed(lab, watch, ip, start)
+    assert history_of(lab, "member") == before != set()
+    lab.cluster.pcs("resource", "ungroup", "service")
+    lab.cluster.pcs("resource", "delete", "member")
+
+
+def history_of(lab: Lab, name: str) -> set[str]:
+    """What Pacemaker remembers of each call of a resource's agent, whose numbers only grow."""
+    status = lab.cluster.run("cibadmin", "--query", "--scope", "status")
+    found = re.search(f'<lrm_resource id="{name}".*?</lrm_resource>', status, re.DOTALL)
+    return set(re.findall(r'(?:transition-key|call-id)="[^"]*"', found[0])) if found else set()
+
+
 def test_check_and_status_see_the_live_cluster(lab: Lab, watch: Watch) -> None:
     name, ip = RESOURCES["crm"]
     migrate(lab, name, "--apply")

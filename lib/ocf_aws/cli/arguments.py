@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ocf_aws import __version__
+from ocf_aws.cli.outages.target import INTERVAL
 
 DESCRIPTION = "Checks, shows, measures and migrates the resources of the OCF agents aws-overlay-ip and aws-eni-move."
 
@@ -176,9 +177,9 @@ def _watch(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--interval",
         type=_seconds(0.002, 60.0),
-        default=0.01,
+        default=INTERVAL,
         metavar="N",
-        help="seconds between two probes of an address (default: 0.01)",
+        help=f"seconds between two probes of an address (default: {INTERVAL})",
     )
     one.add_argument("--picture", type=Path, metavar="FILE.svg", help="write a picture of what was seen")
 

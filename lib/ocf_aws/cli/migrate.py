@@ -28,6 +28,10 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         raise UsageError(f"no resource is called '{arguments.resource}'")
     if primitive.type not in (OLD_TYPE, OVERLAY_IP):
         raise UsageError(f"{primitive.id} is of type {primitive.spec}, not of {OLD_TYPE}")
+    if primitive.template:
+        raise UsageError(
+            f"{primitive.id} has its type from the template {primitive.template}: give it a definition of its own first"
+        )
     before, after = _old_type(primitive), OURS
     if arguments.revert:
         before, after = after, before

@@ -91,7 +91,8 @@ class Migration:
         return ("cibadmin", "--modify", "--allow-create", "--scope", "resources", "--xml-text", xml)
 
     def _refresh(self) -> tuple[str, ...]:
-        return ("crm_resource", "--refresh", "--resource", self.primitive.id)
+        # Without --force, all members of its group are probed anew (crm_resource(8)), which are in no maintenance.
+        return ("crm_resource", "--refresh", "--force", "--resource", self.primitive.id)
 
     def _release(self) -> tuple[str, ...]:
         return ("cibadmin", "--delete", "--scope", "resources", "--xml-text", f'<meta_attributes id="{self.marker}"/>')

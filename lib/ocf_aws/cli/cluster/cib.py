@@ -24,7 +24,7 @@ class Operation:
 class Primitive:
     """A resource. parents: the group and clone that it is in, the inner one first. meta: with its parents' and
     defaults. meta_owners: by name, which of these resources says so, "" for a template and the defaults.
-    operations_id: of the element with its operations, where that has an id.
+    operations_id: of the element with its operations, where that has an id. template: that it is made of, if any.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Primitive:
     operations: tuple[Operation, ...]
     parents: tuple[str, ...] = ()
     operations_id: str = ""
+    template: str = ""
 
     @property
     def spec(self) -> str:

@@ -120,6 +120,7 @@ def _primitive(
         tuple(operations.values()),
         parents,
         "" if (own := element.find("operations")) is None else own.get("id", ""),
+        element.get("template", ""),
     )
 
 
