@@ -25,7 +25,7 @@ def run(argv: Sequence[str]) -> int:
         return _say(str(error), USAGE)
     except (NothingKnown, Failure) as error:
         output.results([])
-        return _say(str(error), UNKNOWN)
+        return _say(error.full_text if isinstance(error, Failure) else str(error), UNKNOWN)
     except Exception as error:
         if os.environ.get("OCF_AWS_DEBUG"):
             raise

@@ -107,9 +107,15 @@ class Migration:
                     self._verify(number)
                 output.line(f"  {number} {step.text}: done")
         except Failure as error:
-            with Progress(output, "going back"):
-                self._go_back()
-            raise SoftError(f"went back to {self.before}: {error}") from error
+            try:
+                with Progress(output, "going back"):
+                    self._go_back()
+            except Failure as stuck:
+                raise SoftError(
+                    f"run the same command again: {self.primitive.id} is left in maintenance", f"{error}; {stuck}"
+                ) from stuck
+            told = f"went back to {self.before}: {error}"
+            raise SoftError(told, told) from error
 
     def _verify(self, number: int) -> None:
         """What a step has to have done. Raises Unknown where it has not."""
