@@ -129,7 +129,7 @@ def set_clock(node: Any, seconds: float) -> None:
     node.lab.ec2.state.clock_ahead = seconds
 
 
-@fault("region", "--set-parameter region --parameter-value eu-central-1")
+@fault("region", "--set-parameter region --parameter-value 'eu-central-1'")
 def the_region_is_another(node: Any) -> None:
     node.set(region="eu-west-1")
 
@@ -144,7 +144,7 @@ def the_endpoint_is_out_of_reach(node: Any) -> None:
     node.set(endpoint_url="https://127.0.0.1:9")
 
 
-@fault("encryption", "--set-parameter endpoint_url --parameter-value https://", status="warning")
+@fault("encryption", "--set-parameter endpoint_url --parameter-value 'https://", status="warning")
 def the_endpoint_is_not_encrypted(node: Any) -> None:
     node.set(endpoint_url=node.lab.ec2.endpoint)
 
