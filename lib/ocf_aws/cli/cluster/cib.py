@@ -93,8 +93,8 @@ class Cib:
 
 
 def is_off(settings: Mapping[str, str], name: str, default: str) -> bool:
-    """Whether a property or meta attribute is false, in any of Pacemaker's words for it."""
-    return settings.get(name, default).lower() in ("false", "off", "no", "0")
+    """Whether a property or meta attribute is false, in any of the words that Pacemaker takes for it (crm_str_to_boolean())."""
+    return settings.get(name, default).lower() in ("false", "off", "no", "n", "0")
 
 
 def is_managed(primitive: Primitive, cib: Cib) -> bool:
