@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from cli.conftest import COMMAND
 from vpclab.checkout import CHECKOUT
 from vpclab.client.wires import Namespace, Wires
 from vpclab.hosts.single_node import PYTHON
@@ -323,7 +324,7 @@ def test_python_s_standard_library_is_enough(stack: ExitStack, wires: Wires) -> 
 )
 def test_a_wrong_command_line_gets_one_clear_line(words: list[str], said: str) -> None:
     done = subprocess.run(
-        [PYTHON, "-B", str(CHECKOUT / "packaging/bin/ocf-aws"), "watch", *words],
+        [*COMMAND, "watch", *words],
         env={"PYTHONPATH": str(CHECKOUT / "lib"), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
@@ -350,7 +351,7 @@ def test_a_resource_is_asked_at_its_address_and_its_cluster_is_told(node: Any, t
     node.report("node1")
     node.shell("ip address add 192.168.10.10/32 dev ens5")
     process = subprocess.Popen(
-        [*"env --default-signal=INT".split(), PYTHON, "-B", str(CHECKOUT / "packaging/bin/ocf-aws"), "watch", "rsc_ip"],
+        [*"env --default-signal=INT".split(), *COMMAND, "watch", "rsc_ip"],
         env={**node.variables(), "PYTHONPATH": str(CHECKOUT / "lib")},
         stdout=subprocess.PIPE,
         text=True,
