@@ -50,7 +50,7 @@ _REQUESTS = "requests requests.exceptions requests.packages".split()
 
 
 def load_boto3(is_whole: bool = False) -> Any:
-    """The module boto3. is_whole: with all that it loads by itself. Raises ImportError."""
+    """The module boto3, whose clients threads may share. is_whole: with all that it loads by itself. Raises ImportError."""
     for module in _NOT_NEEDED:
         # "If the value is None, then a ModuleNotFoundError is raised": The Python Language Reference, 5.3.1.
         sys.modules.setdefault(module, None)  # type: ignore[arg-type]
@@ -61,7 +61,9 @@ def load_boto3(is_whole: bool = False) -> Any:
             # This version needs something of what was left out; if it lacks something else, that is told below.
             pass
     _forget("boto3", "botocore", "requests", "s3transfer")
-    return load("boto3")
+    boto3 = load("boto3")
+    share_ssl_context()
+    return boto3
 
 
 def _load_part() -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocf_aws.aws.errors import NoCredentials, RejectedForGood, Unanswered, failure
-from ocf_aws.aws.loading import load_boto3, read_authorities, share_ssl_context, use_service_models
+from ocf_aws.aws.loading import load_boto3, read_authorities, use_service_models
 from ocf_aws.ocf.errors import Failure, FatalError, HardError, NotInstalled, NotPermitted
 from ocf_aws.parameters import without_password
 from ocf_aws.record import Record
@@ -75,7 +75,6 @@ def make_client(
         max_pool_connections=_CONNECTIONS,
         user_agent_extra=access.user_agent,
     )
-    share_ssl_context()
     try:
         core = _core_session(access, imds)
         if not is_whole:

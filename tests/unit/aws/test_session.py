@@ -54,7 +54,6 @@ class FakeBotocore:
             monkeypatch.setitem(sys.modules, name, module)
         monkeypatch.setattr(session_module, "load_boto3", lambda is_whole: modules["boto3"])
         monkeypatch.setattr(session_module, "use_service_models", lambda session: None)
-        monkeypatch.setattr(session_module, "share_ssl_context", lambda: None)
         monkeypatch.setattr(session_module, "read_authorities", lambda session: SimpleNamespace(wait=lambda: None))
 
     def _session(self, **settings: Any) -> Any:
