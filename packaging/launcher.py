@@ -50,6 +50,6 @@ def report(environ):
     return status
 
 
-import os  # noqa: E402  (the library has it already, where all is well)
+import os  # noqa: E402  (not where all is well: `main` ends the process)
 
 sys.exit(report(os.environ))

@@ -22,10 +22,7 @@ START_UP = set(
 )
 """What an interpreter loads before anything else, in whatever version."""
 
-LIBRARY = set(
-    "__future__ _collections_abc _operator _socket _stat _struct errno faulthandler gc genericpath os os.path posixpath"
-    " resource stat struct".split()
-)
+LIBRARY = set("__future__ _operator _socket _stat _struct errno faulthandler gc resource stat struct".split())
 """What both agents need of the standard library at least."""
 
 AGENT = set(

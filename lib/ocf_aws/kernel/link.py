@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from struct import pack, unpack
 from time import monotonic
@@ -100,9 +99,11 @@ def wait_udev(link: Link) -> Link | None:
     udev renames a link that was plugged in, and kernels before 6.2 rename none that is up. Its record of the link
     (/run/udev/data/nINDEX) appears when it is done.
     """
-    if os.path.exists("/run/udev/control"):
+    from os.path import exists
+
+    if exists("/run/udev/control"):
         for _ in Deadline(monotonic() + _UDEV_SECONDS).attempts(first=0.02, longest=0.02):
-            if os.path.exists(f"/run/udev/data/n{link.index}"):
+            if exists(f"/run/udev/data/n{link.index}"):
                 break
     return find_link_by_index(link.index)
 

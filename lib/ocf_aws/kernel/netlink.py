@@ -7,11 +7,13 @@ Layouts: rtnetlink(7) and linux/rtnetlink.h.
 from __future__ import annotations
 
 import errno
-import os
 import sys
 
 # `socket` adds to this built-in part a class and enumerations that take 6 ms to load.
 from _socket import AF_NETLINK, AF_UNSPEC, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW, socket
+
+# `os` adds to this built-in part what takes a tenth of a local monitor to load.
+from posix import strerror
 from struct import pack, unpack_from
 from time import sleep
 
@@ -153,7 +155,7 @@ class _Connection:
                 if kind in (_NLMSG_ERROR, _NLMSG_DONE) and len(body) >= 4:
                     code = -unpack_from("=i", body)[0]
                     if code > 0:
-                        raise OSError(code, os.strerror(code))
+                        raise OSError(code, strerror(code))
                 yield kind, flags, body
                 offset += (length + 3) & ~3
 
