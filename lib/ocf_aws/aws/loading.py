@@ -45,6 +45,10 @@ _UNUSED = (
     " botocore.waiter botocore.paginate boto3.resources.factory s3transfer s3transfer.manager".split()
 )
 
+# botocore has a hundred handlers of events. Of those for one service alone, these are needed: of the services that the library
+# calls, and of those that may give credentials to a profile of the user's.
+_HANDLED = frozenset(("*", "ec2", "sts", "sso", "sso-oidc", "signin"))
+
 # Debian's botocore takes four exceptions from it, which takes 37 ms to load.
 _REQUESTS = "requests requests.exceptions requests.packages".split()
 
@@ -78,7 +82,15 @@ def _load_part() -> Any:
         _context_with(_authorities(os.environ.get("AWS_CA_BUNDLE")))
         load("boto3")
         _forget("requests")
+        handlers = load("botocore.handlers")
+        handlers.BUILTIN_HANDLERS = [each for each in handlers.BUILTIN_HANDLERS if _is_needed(each[0])]
     return sys.modules["boto3"]
+
+
+def _is_needed(event: str) -> bool:
+    """Whether a handler of this event of botocore's (`before-call.s3.DeleteObjects`) may have something to do."""
+    kind, _, place = event.partition(".")
+    return kind != "docs" and (not place or place.partition(".")[0] in _HANDLED)
 
 
 def _forget(*packages: str) -> None:
