@@ -25,7 +25,7 @@ def check_managed(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
         return warning(f"{primitive.id} is in maintenance", reset_meta(primitive, "maintenance", "false"))
     if is_off(primitive.meta, "is-managed", "true"):
         return warning(f"{primitive.id} is unmanaged", reset_meta(primitive, "is-managed", "true"))
-    if primitive.meta.get("target-role", "Started").lower() == "stopped":
+    if primitive.is_disabled:
         return warning(f"{primitive.id} is disabled (target-role)", reset_meta(primitive, "target-role", "Started"))
     return passed("managed")
 

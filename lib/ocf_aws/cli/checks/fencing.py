@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ocf_aws.cli.checks.in_cluster import in_cluster
+from ocf_aws.cli.checks.remedies import set_parameter_of
 from ocf_aws.cli.cluster.cib import Cib, Primitive, is_off
 from ocf_aws.cli.cluster.commands import cluster_shell, run
 from ocf_aws.cli.facts import Facts
@@ -59,13 +60,13 @@ def check_fencing_map(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[
             complete[name] = peer.id
     if own:
         complete[cluster.local] = own
-    remedy = ";".join(f"{name}:{complete.get(name, 'INSTANCE')}" for name in cib.nodes)
-    command = f"crm_resource --resource {devices[0].id} --set-parameter pcmk_host_map --parameter-value '{remedy}'"
+    hosts = ";".join(f"{name}:{complete.get(name, 'INSTANCE')}" for name in cib.nodes)
+    remedy = set_parameter_of(devices[0].id, "pcmk_host_map", hosts)
     missing = [name for name in cib.nodes if name not in mapped]
     wrong = own and mapped.get(cluster.local, own) != own
     if missing and any("pcmk_host_map" in each.parameters for each in devices):
-        yield failed(f"pcmk_host_map does not name {', '.join(missing)}", command)
+        yield failed(f"pcmk_host_map does not name {', '.join(missing)}", remedy)
     elif wrong:
-        yield failed(f"pcmk_host_map says {mapped[cluster.local]} for {cluster.local}, which is {own}", command)
+        yield failed(f"pcmk_host_map says {mapped[cluster.local]} for {cluster.local}, which is {own}", remedy)
     else:
         yield passed("names each node")

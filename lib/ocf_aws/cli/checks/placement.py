@@ -78,7 +78,7 @@ def check_same_address(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator
 
 
 def _clash(one: Primitive, other: Primitive) -> bool:
-    if other.meta.get("target-role", "Started").lower() == "stopped":
+    if other.is_disabled:
         return False
     if one.parameters.get("eni_id"):
         return one.parameters["eni_id"] == other.parameters.get("eni_id")

@@ -9,8 +9,13 @@ from ocf_aws.cli.facts import Facts
 def set_parameter(facts: Facts, name: str, value: str) -> str:
     """The command that changes a parameter, or what to write where there is no resource yet."""
     if facts.definition.primitive:
-        return f"crm_resource --resource {facts.definition.name} --set-parameter {name} --parameter-value '{value}'"
+        return set_parameter_of(facts.definition.name, name, value)
     return f"{name}='{value}'"
+
+
+def set_parameter_of(resource: str, name: str, value: str) -> str:
+    """The command that changes a parameter of a resource or fencing device."""
+    return f"crm_resource --resource {resource} --set-parameter {name} --parameter-value '{value}'"
 
 
 def delete_parameter(facts: Facts, name: str) -> str:

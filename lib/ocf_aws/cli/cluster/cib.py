@@ -49,6 +49,11 @@ class Primitive:
         """Whether one of our agents runs it."""
         return self.provider == "aws" and self.type in AGENTS
 
+    @property
+    def is_disabled(self) -> bool:
+        """Whether the cluster is told not to run it."""
+        return self.meta.get("target-role", "Started").lower() == "stopped"
+
     def operation(self, name: str) -> Operation | None:
         """The operation of that name, of monitors the most frequent recurring one; None where none is configured."""
         found = [each for each in self.operations if each.name == name and (name != "monitor" or each.interval > 0)]
