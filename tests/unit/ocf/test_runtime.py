@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
+import posix
 from collections.abc import Callable
 
 import pytest
@@ -27,7 +27,7 @@ class Denied(e.NotPermitted):
 
 @pytest.fixture(autouse=True)
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(posix, "geteuid", lambda: 0)
 
 
 def act(
@@ -136,7 +136,7 @@ def test_an_exit_reason_is_one_line() -> None:
 
 
 def test_an_agent_that_is_not_run_by_root_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(posix, "geteuid", lambda: 1000)
     assert act("monitor", lambda context: None)[0] == 4
     assert act("stop", lambda context: None)[0] == 1
     assert act("meta-data")[0] == 0
