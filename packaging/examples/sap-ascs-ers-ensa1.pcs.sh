@@ -17,7 +17,8 @@ fi
 cp "$before" "$after"
 pcs() { command pcs -f "$after" "$@"; }
 
-pcs resource meta rsc_sap_PRD_ASCS00 failure-timeout=60 migration-threshold=1
+# The vendors' guides say failure-timeout=60: a start that takes longer could begin on the other node too (docs/values.md).
+pcs resource meta rsc_sap_PRD_ASCS00 failure-timeout=700 migration-threshold=1
 # SAPInstance sets the attribute on the node that the ERS runs on.
 pcs constraint location rsc_sap_PRD_ASCS00 rule constraint-id=loc_sap_PRD_failover_to_ers score=2000 runs_ers_PRD eq 1
 

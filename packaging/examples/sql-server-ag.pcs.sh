@@ -45,12 +45,13 @@ pcs stonith create fence fence_aws region="$region" \
     skip_os_shutdown=true pcmk_delay_max=10 pcmk_reboot_timeout=600 pcmk_reboot_retries=4 \
     op start interval=0 timeout=600 op stop interval=0 timeout=180 op monitor interval=300 timeout=60
 
+# Microsoft's guide says failure-timeout=60, which is no longer than a start may take (docs/values.md).
 pcs resource create ag_cluster ocf:mssql:ag ag_name=ag1 \
     op start interval=0 timeout=60 op stop interval=0 timeout=60 \
     op promote interval=0 timeout=60 op demote interval=0 timeout=10 op notify interval=0 timeout=60 \
     op monitor interval=10 timeout=60 \
     op monitor interval=11 role=Promoted timeout=60 op monitor interval=12 role=Unpromoted timeout=60 \
-    meta failure-timeout=60 \
+    meta failure-timeout=90 \
     promotable
 pcs resource meta ag_cluster-clone notify=true clone-max=3 clone-node-max=1
 

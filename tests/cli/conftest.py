@@ -43,7 +43,9 @@ CIB = """\
       <primitive id="service" class="ocf" provider="pacemaker" type="Dummy"/>
       <primitive id="rsc_ip" class="ocf" provider="aws" type="{type}">
         <instance_attributes id="rsc_ip-ia">{parameters}</instance_attributes>
-        <meta_attributes id="rsc_ip-meta"/>
+        <meta_attributes id="rsc_ip-meta">
+          <nvpair id="rsc_ip-failure-timeout" name="failure-timeout" value="600"/>
+        </meta_attributes>
         <operations>
           <op id="rsc_ip-start" name="start" interval="0s" timeout="180s"/>
           <op id="rsc_ip-stop" name="stop" interval="0s" timeout="180s"/>

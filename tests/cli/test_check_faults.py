@@ -555,9 +555,26 @@ def property_(node: Any, name: str, value: str) -> None:
     node.shell(f"crm_attribute --type crm_config --name {name} --update {value}")
 
 
-@fault("failure-handling", "--set-parameter failure-timeout", status="warning")
+@fault("failure-handling", "--set-parameter failure-timeout --parameter-value 600", status="warning")
+def one_failed_start_bans_the_node_for_ever(node: Any) -> None:
+    node.edit_cib('<nvpair id="rsc_ip-failure-timeout" name="failure-timeout" value="600"/>', "")
+
+
+@fault("failure-handling", "--set-parameter failure-timeout --parameter-value 600", status="warning")
 def one_failure_bans_the_node_for_ever(node: Any) -> None:
+    property_(node, "start-failure-is-fatal", "false")
     meta(node, "migration-threshold", "1")
+    node.edit_cib('name="failure-timeout" value="600"', 'name="failure-timeout" value="0s"')
+
+
+@fault("failure-handling", "--set-parameter failure-timeout --parameter-value 600")
+def a_failure_expires_before_a_start_has_to_end(node: Any) -> None:
+    meta(node, "failure-timeout", "3min")
+
+
+@fault("failure-handling", "--set-parameter failure-timeout --parameter-value 1200")
+def a_failure_expires_before_a_stop_has_to_end(node: Any) -> None:
+    node.edit_cib('name="stop" interval="0s" timeout="180s"', 'name="stop" interval="0s" timeout="10min"')
 
 
 @fault("stickiness", "--set-parameter resource-stickiness", status="warning")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ocf_aws.cli.cluster.cib_xml import parse_cib, seconds
 from vpclab.client.consensus import wait_served_by
 from vpclab.client.watch import Watch
 from vpclab.hosts import fake_agents
@@ -170,6 +171,7 @@ def test_an_example_loads_without_a_warning_and_fails_over(
         verified = lab.nodes["node1"].run("crm_verify", "--live-check", "-V", check=False)
         assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
         require_recovery_values(lab, example)
+        require_that_no_failure_expires_during_an_action(lab)
         attributes = meta_attributes(lab)
         assert made.setdefault(name, attributes) == attributes, "pcs and crm make different resources of it"
         if example.maintained:
@@ -214,6 +216,14 @@ def require_recovery_values(lab: Lab, example: Example) -> None:
         assert (meta["failure-timeout"], meta["migration-threshold"]) == ("600", "3")
         levels = [pair.get("value") for pair in resource.iterfind(".//op/*/nvpair[@name='OCF_CHECK_LEVEL']")]
         assert levels == ["10"]
+
+
+def require_that_no_failure_expires_during_an_action(lab: Lab) -> None:
+    """Otherwise Pacemaker forgets a start that still runs, and starts the resource elsewhere too: docs/values.md."""
+    cib = parse_cib(ElementTree.fromstring(lab.cluster.run("cibadmin", "--query")))
+    for each in cib.primitives:
+        expires = seconds(each.meta.get("failure-timeout"))
+        assert not expires or expires > max(cib.timeout(each, name) for name in ("start", "stop", "promote")), each.id
 
 
 def wait_served(lab: Lab, watch: Watch, example: Example, *, leader: str, reader: str) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ocf_aws.child_process import BEST_EFFORT_SECONDS
 from ocf_aws.cli.checks.in_cluster import in_cluster
 from ocf_aws.cli.cluster.cib import Cib, Primitive
-from ocf_aws.cli.cluster.cib_xml import DEFAULT_TIMEOUT, seconds
 from ocf_aws.cli.cluster.commands import cluster_shell
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, passed
@@ -34,11 +33,9 @@ def check_timeouts(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Fin
         "stop": BEST_EFFORT_SECONDS + SPARE_SECONDS,
         "monitor": RECHECK_SECONDS + api + (tables - 1) * TABLE_SECONDS * (tables > 1),
     }
-    default = _default_timeout(cib)
     is_short = False
     for name, least in needed.items():
-        operation = primitive.operation(name)
-        timeout = operation.timeout if operation else default
+        timeout = cib.timeout(primitive, name)
         if timeout < least:
             is_short = True
             advised = next(a.timeout for a in facts.context.agent.actions if a.name == name)
@@ -61,11 +58,6 @@ def check_monitor(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
             _update_operation(primitive, "monitor", advised.timeout, advised.interval),
         )
     return passed(f"each {operation.interval:g} s")
-
-
-def _default_timeout(cib: Cib) -> float:
-    """The timeout of an operation that the resource does not configure."""
-    return seconds(cib.op_defaults.get("timeout"), DEFAULT_TIMEOUT)
 
 
 def _update_operation(primitive: Primitive, name: str, timeout: float, interval: float | None = None) -> str:

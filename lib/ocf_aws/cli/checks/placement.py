@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from ocf_aws.cli.checks.in_cluster import in_cluster
 from ocf_aws.cli.checks.remedies import set_meta
-from ocf_aws.cli.cluster.cib import Cib, Primitive
+from ocf_aws.cli.cluster.cib import Cib, Primitive, is_off
+from ocf_aws.cli.cluster.cib_xml import seconds
 from ocf_aws.cli.cluster.commands import cluster_shell
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, warning
@@ -14,19 +15,28 @@ from ocf_aws.ip import IpAddress
 
 CHECKS = Checks()
 
+_FAILURE_TIMEOUT = 600.0
+"""Seconds that the documentation recommends."""
+
 
 @CHECKS.add("failure-handling")
 @in_cluster
 def check_failure_handling(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
     """When do failures ban a node, and when are they forgotten?"""
     threshold = primitive.meta.get("migration-threshold", "INFINITY")
-    expires = primitive.meta.get("failure-timeout", "0")
-    if threshold == "1" and expires in ("", "0", "0s"):
-        return warning(
-            "migration-threshold=1 without failure-timeout: one failure bans the node until somebody cleans up",
-            set_meta(primitive, "failure-timeout", "10min"),
+    expires = seconds(primitive.meta.get("failure-timeout"))
+    slowest = max(cib.timeout(primitive, name) for name in ("start", "stop"))
+    remedy = set_meta(primitive, "failure-timeout", f"{max(_FAILURE_TIMEOUT, slowest * 2):g}")
+    # Pacemaker applies it to an action that still runs: a test with its scheduler shows it.
+    if 0 < expires <= slowest:
+        return failed(
+            f"failure-timeout {expires:g} s is not longer than the {slowest:g} s that a start or stop may take: Pacemaker can"
+            " forget a start that still runs, and start it on the other node too",
+            remedy,
         )
-    return passed(f"migration-threshold {threshold}, failure-timeout {expires}")
+    if not expires and (threshold == "1" or not is_off(cib.properties, "start-failure-is-fatal", "true")):
+        return warning("no failure-timeout: one failed start bans the node until somebody cleans up", remedy)
+    return passed(f"migration-threshold {threshold}, failure-timeout {expires:g} s")
 
 
 @CHECKS.add("stickiness")

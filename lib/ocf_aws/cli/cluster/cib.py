@@ -62,12 +62,14 @@ class Primitive:
 
 @dataclass(frozen=True)
 class Cib:
-    """The configuration. colocations: pairs (resource, with). bans: (constraint id, resource, node) that a command left."""
+    """The configuration. default_timeout: seconds of an operation that names none. colocations: pairs (resource, with).
+    bans: (constraint id, resource, node) that a command left.
+    """
 
     primitives: tuple[Primitive, ...]
     nodes: tuple[str, ...]
     properties: dict[str, str]
-    op_defaults: dict[str, str]
+    default_timeout: float
     colocations: tuple[tuple[str, str], ...] = ()
     bans: tuple[tuple[str, str, str], ...] = ()
     standby: frozenset[str] = field(default_factory=frozenset)
@@ -75,6 +77,11 @@ class Cib:
     def find(self, name: str) -> Primitive | None:
         """The resource of that name, None where there is none."""
         return next((each for each in self.primitives if each.id == name), None)
+
+    def timeout(self, primitive: Primitive, name: str) -> float:
+        """Seconds that an operation of a resource may take."""
+        operation = primitive.operation(name)
+        return operation.timeout if operation else self.default_timeout
 
     @property
     def ours(self) -> list[Primitive]:

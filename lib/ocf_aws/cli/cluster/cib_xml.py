@@ -8,10 +8,8 @@ from xml.etree import ElementTree
 
 from ocf_aws.cli.cluster.cib import Cib, Operation, Primitive
 from ocf_aws.cli.cluster.commands import run
+from ocf_aws.ocf.deadline import DEFAULT_TIMEOUT
 from ocf_aws.ocf.errors import Unknown
-
-DEFAULT_TIMEOUT = 20.0
-"""Seconds of an operation whose timeout is not configured."""
 
 _Meta = dict[str, tuple[str, str]]
 """Meta attributes by name: the value, and the resource that says so, "" for a template and the defaults."""
@@ -45,9 +43,10 @@ def parse_cib(root: ElementTree.Element) -> Cib:
         raise Unknown("cibadmin answers without a configuration")
     rsc_defaults = _meta(configuration.find("rsc_defaults"))
     op_defaults = _nvpairs(configuration.find("op_defaults"), "meta_attributes")
+    default_timeout = seconds(op_defaults.get("timeout"), DEFAULT_TIMEOUT)
     resources = configuration.find("resources")
     templates = {each.get("id", ""): each for each in configuration.iter("template")}
-    primitives = [] if resources is None else list(_primitives(resources, (), rsc_defaults, op_defaults, templates))
+    primitives = [] if resources is None else list(_primitives(resources, (), rsc_defaults, default_timeout, templates))
     properties: dict[str, str] = {}
     crm_config = configuration.find("crm_config")
     if crm_config is not None:
@@ -57,7 +56,7 @@ def parse_cib(root: ElementTree.Element) -> Cib:
         tuple(primitives),
         tuple(node.get("uname", "") for node in nodes),
         properties,
-        op_defaults,
+        default_timeout,
         tuple(_colocations(configuration)),
         tuple(_bans(configuration)),
         frozenset(
@@ -70,22 +69,22 @@ def _primitives(
     parent: ElementTree.Element,
     parents: tuple[str, ...],
     meta: _Meta,
-    op_defaults: dict[str, str],
+    default_timeout: float,
     templates: dict[str, ElementTree.Element],
 ) -> Iterator[Primitive]:
     for child in parent:
         inherited = {**meta, **_meta(child)}
         if child.tag == "primitive":
-            yield _primitive(child, parents, meta, op_defaults, templates.get(child.get("template", "")))
+            yield _primitive(child, parents, meta, default_timeout, templates.get(child.get("template", "")))
         elif child.tag in ("group", "clone", "master", "bundle"):
-            yield from _primitives(child, (child.get("id", ""), *parents), inherited, op_defaults, templates)
+            yield from _primitives(child, (child.get("id", ""), *parents), inherited, default_timeout, templates)
 
 
 def _primitive(
     element: ElementTree.Element,
     parents: tuple[str, ...],
     meta: _Meta,
-    op_defaults: dict[str, str],
+    default_timeout: float,
     template: ElementTree.Element | None,
 ) -> Primitive:
     sources = [source for source in (template, element) if source is not None]
@@ -96,13 +95,13 @@ def _primitive(
         meta = {**meta, **_meta(source)}
         for op in source.iterfind("operations/op"):
             interval = seconds(op.get("interval"))
-            timeout = op.get("timeout") or _nvpairs(op, "meta_attributes").get("timeout") or op_defaults.get("timeout")
+            timeout = op.get("timeout") or _nvpairs(op, "meta_attributes").get("timeout")
             level = op.get("OCF_CHECK_LEVEL") or _nvpairs(op, "instance_attributes").get("OCF_CHECK_LEVEL") or "0"
             operations[op.get("name", ""), interval] = Operation(
                 op.get("id", ""),
                 op.get("name", ""),
                 interval,
-                seconds(timeout, DEFAULT_TIMEOUT),
+                seconds(timeout, default_timeout),
                 int(level) if level.isdecimal() else 0,
             )
     named = {
