@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from threading import Lock
+from time import monotonic
 
 from ocf_aws import __version__
 from ocf_aws.aws.errors import CredentialsRefused, Unanswered
@@ -62,8 +63,10 @@ class Client:
         deadline = self._deadline.within(self._seconds)
         problem: Unknown = Unanswered(f"{what}: no time left")
         for _ in deadline.attempts(first=0.2, longest=2.0):
+            begin = monotonic()
             try:
                 answer: dict[str, Any] = call_within(deadline, partial(invoke, client, operation, request), what)
+                self._log.debug(f"{what}: answered after {monotonic() - begin:.3f} s")
                 return answer
             except CredentialsRefused as error:
                 # Nothing was done; the credentials of a role rotate.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -102,11 +103,13 @@ def test_a_call_that_hangs_is_given_up(log: Log) -> None:
     hang.set()
 
 
-def test_what_was_tried_again_is_told_to_who_debugs(clock: Clock) -> None:
+def test_each_attempt_and_its_time_is_told_to_who_debugs(clock: Clock) -> None:
     stderr = io.StringIO()
     log = Log("a", "r", {"HA_debug": "1"}, stderr)
     make(FakeService(UNANSWERED, {"Subnets": []}), log).call("describe_subnets")
-    assert "DEBUG: ec2:DescribeSubnets: no answer" in stderr.getvalue()
+    refused, answered = stderr.getvalue().splitlines()
+    assert "DEBUG: ec2:DescribeSubnets: no answer" in refused
+    assert re.search(r"DEBUG: ec2:DescribeSubnets: answered after \d+\.\d{3} s$", answered)
 
 
 # --- credentials ------------------------------------------------------------------------------------------------------
