@@ -126,7 +126,7 @@ def complaints_of_aws_cli(commands: list[list[str]]) -> list[str]:
     """What the AWS CLI says against these commands."""
     done = subprocess.run(
         ["/usr/bin/python3", "-c", RUN_COMMANDS],
-        cwd=TEMPLATE.parent,
+        cwd=PACKAGING.parent,
         env={"AWS_DEFAULT_REGION": REGION, "AWS_MAX_ATTEMPTS": "1", "PATH": os.environ["PATH"], "HOME": "/nonexistent"},
         input=json.dumps(commands),
         capture_output=True,
