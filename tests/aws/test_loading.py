@@ -111,3 +111,19 @@ def test_the_part_of_botocore_that_is_loaded_asks_as_all_of_it() -> None:
     asked = loads(whole)
     assert len(asked) >= 6
     assert loads(part) == asked
+
+LOADS = """
+import sys
+from ocf_aws.aws.loading import load_boto3
+
+part = load_boto3()
+whole = load_boto3(is_whole=True)
+assert whole is not part and "botocore.docs.docstring" in sys.modules
+# Who looks each second, as `ocf-aws status --watch`, would otherwise keep each of them in memory.
+assert load_boto3(is_whole=True) is whole and load_boto3() is whole
+"""
+
+
+def test_boto3_is_loaded_whole_once() -> None:
+    environ = {"PYTHONPATH": str(Path(ocf_aws.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", LOADS], env=environ, timeout=60, check=True)

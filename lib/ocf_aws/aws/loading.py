@@ -64,10 +64,16 @@ def load_boto3(is_whole: bool = False) -> Any:
         except Exception:
             # This version needs something of what was left out; if it lacks something else, that is told below.
             pass
-    _forget("boto3", "botocore", "requests", "s3transfer")
+    if not _is_whole():
+        _forget("boto3", "botocore", "requests", "s3transfer")
     boto3 = load("boto3")
     share_ssl_context()
     return boto3
+
+
+def _is_whole() -> bool:
+    """Whether boto3 is loaded, and nothing was left out of it."""
+    return "boto3" in sys.modules and not isinstance(sys.modules.get("botocore.docs"), _StandIn)
 
 
 def _load_part() -> Any:
