@@ -69,9 +69,9 @@ def url(text: str) -> str:
     return text
 
 
-def without_password(text: str) -> str:
+def without_password(url: str) -> str:
     """A URL without the user's name and password that it may contain."""
-    scheme, separator, rest = text.rpartition("://")
+    scheme, separator, rest = url.rpartition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 

@@ -112,6 +112,7 @@ def test_the_part_of_botocore_that_is_loaded_asks_as_all_of_it() -> None:
     assert len(asked) >= 6
     assert loads(part) == asked
 
+
 LOADS = """
 import sys
 from ocf_aws.aws.loading import load_boto3

@@ -10,7 +10,7 @@ from ocf_aws import __version__
 from ocf_aws.aws.errors import CredentialsRefused, Unanswered
 from ocf_aws.aws.imds import Imds, open_imds
 from ocf_aws.aws.session import Access, call_name, invoke, make_client, require_boto3
-from ocf_aws.ocf.errors import Unknown
+from ocf_aws.ocf.errors import Unknown, hide_passwords
 from ocf_aws.threads import BackgroundThread, call_within
 
 TYPE_CHECKING = False
@@ -127,7 +127,9 @@ def open_ec2(context: Context, imds: Imds, role: str | None = None, *, is_whole:
     """
     p = context.parameters
     if (p.endpoint_url or "").startswith("http:") and not context.is_recurring:
-        context.log.repeated("endpoint_url", f"endpoint_url {p.endpoint_url} is not encrypted: use https")
+        context.log.repeated(
+            "endpoint_url", f"endpoint_url {hide_passwords(p.endpoint_url)} is not encrypted: use https"
+        )
     access = Access(p.region, p.profile, p.endpoint_url, p.proxy, user_agent(context))
 
     def connect(service: str, credentials: dict[str, str] | None = None) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ocf_aws.aws.errors import NoCredentials, RejectedForGood, Unanswered, failure
 from ocf_aws.aws.loading import load_boto3, read_authorities, use_service_models
 from ocf_aws.ocf.errors import Failure, FatalError, HardError, NotInstalled, NotPermitted
-from ocf_aws.parameters import without_password
 from ocf_aws.record import Record
 from ocf_aws.threads import call_within
 
@@ -137,8 +136,7 @@ def invoke(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str,
         raise RejectedForGood(f"{what}: {error}", str(error), "ParamValidation") from error
     except Exception as error:
         # Time-outs, refused and broken connections, TLS, answers that no parser understands, and whatever else.
-        text = without_password(str(error)) if "proxy" in str(error).lower() else str(error)
-        raise Unanswered(f"{what}: {text or type(error).__name__}", text) from error
+        raise Unanswered(f"{what}: {str(error) or type(error).__name__}", str(error)) from error
     # Anything with status 200 passes for an answer in botocore, the page of a proxy's log-in too; EC2's have an id.
     if not isinstance(answer, dict) or not answer.get("ResponseMetadata", {}).get("RequestId"):
         raise Unanswered(f"{what}: what answered is not {what.partition(':')[0]}: is a proxy in between?")

@@ -33,7 +33,7 @@ class Failure(Exception):
     """An action that cannot end well.
 
     reason: one line a person can act on, the remedy first. `str()` gives at most REASON_LENGTH characters of it.
-    detail: more of it for the log, such as a command to run or the id of a request.
+    detail: more of it for the log, such as a command to run or the id of a request. Neither keeps a URL's password.
     """
 
     status = ExitStatus.ERR_GENERIC
@@ -44,8 +44,8 @@ class Failure(Exception):
     """Whether a service elsewhere says so, and not this node."""
 
     def __init__(self, reason: str, detail: str = ""):
-        super().__init__(shorten(reason))
-        self.detail = detail
+        super().__init__(shorten(hide_passwords(reason)))
+        self.detail = hide_passwords(detail)
 
     def about(self, objects: str) -> str:
         """The reason with the ids of what it is about."""
@@ -118,6 +118,16 @@ def shorten(text: str, length: int = REASON_LENGTH) -> str:
     if len(line) <= length:
         return line
     return f"{line[: length - 3].rpartition(' ')[0] or line[: length - 3]}..."
+
+
+def hide_passwords(text: str) -> str:
+    """`text` without the users' names and passwords that its URLs contain."""
+    if "://" not in text or "@" not in text:
+        return text
+    from re import sub
+
+    # A password that should have been escaped may have any of a URL's own characters in it.
+    return sub(r"://\S*@", "://", text)
 
 
 def combine(failures: Iterable[tuple[str, Failure]]) -> Failure:

@@ -25,6 +25,7 @@ from ocf_aws.ocf.errors import (
     Unimplemented,
     Unknown,
     as_failure,
+    hide_passwords,
 )
 from ocf_aws.ocf.log import Log
 from ocf_aws.record import Record
@@ -128,7 +129,7 @@ def _attempt(context: Context) -> None:
     except Exception as error:
         from traceback import format_exc
 
-        context.log.debug(format_exc())
+        context.log.debug(hide_passwords(format_exc()))
         raise as_failure(error) from error
 
 

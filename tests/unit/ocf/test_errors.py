@@ -123,3 +123,18 @@ def test_a_combined_failure_is_as_certain_as_the_failures_of_its_kind() -> None:
     waiting = combine([("rtb-1", e.NotPermitted("now")), ("rtb-2", Settling("later")), ("rtb-3", e.Unknown("never"))])
     assert (type(waiting), waiting.certain_after) == (e.NotPermitted, SETTLE_SECONDS)
     assert combine([("rtb-1", e.HardError("now")), ("rtb-2", e.Unknown("never"))]).certain_after == 0
+
+
+# --- passwords --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("password", ["secret", "se#cret", "se/cret", "se@cret", "se:cret"])
+def test_a_failure_never_tells_the_password_in_a_url(password: str) -> None:
+    text = f"Failed to parse: 'http://user:{password}@10.0.0.1:3128' and https://b:{password}@host/x"
+    failure = e.SoftError(text, text)
+    assert str(failure) == failure.detail == "Failed to parse: 'http://10.0.0.1:3128' and https://host/x"
+
+
+@pytest.mark.parametrize("text", ["write to a@b", "see https://aws.amazon.com/x", "arn:aws:iam::1:role/a@b"])
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert str(e.SoftError(text)) == text
