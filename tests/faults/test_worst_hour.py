@@ -183,12 +183,26 @@ def test_imds_without_credentials_for_some_seconds_bans_no_node(
     assert_starts(overlay)
 
 
+ROLE_BY_IMDS = (
+    "[profile odd]\nrole_arn = arn:aws:iam::123456789012:role/route-tables\ncredential_source = Ec2InstanceMetadata\n"
+)
+
+
 def test_a_profile_whose_credentials_come_from_a_silent_imds_bans_no_node(overlay: OverlayIp) -> None:
     overlay.reset()
-    text = "[profile odd]\nrole_arn = arn:aws:iam::123456789012:role/route-tables\ncredential_source = Ec2InstanceMetadata\n"
+    parameters = {**write_profile(overlay, ROLE_BY_IMDS), "region": "eu-central-1"}
     with overlay.node.imds.faults.add(effect=effects.Hang()):
-        result = overlay.run("start", timeout=14, parameters={**write_profile(overlay, text), "region": "eu-central-1"})
+        result = overlay.run("start", timeout=14, parameters=parameters)
     assert not list(check_answer(result, {1}, [])), result
+
+
+def test_a_profile_whose_credentials_come_from_imds_takes_them_past_a_proxy(overlay: OverlayIp) -> None:
+    overlay.reset()
+    proxy = dict.fromkeys(("http_proxy", "HTTP_PROXY"), "http://127.0.0.1:9")
+    parameters = write_profile(overlay, f"{ROLE_BY_IMDS}region = eu-central-1\n")
+    overlay.run("start", parameters=parameters, environ=proxy, timeout=20)
+    # Only with the credentials of the node's role can that one be taken.
+    assert "AssumeRole" in {call.action for call in overlay.node.ec2.calls}
 
 
 def test_a_credential_process_that_fails_once_bans_no_node(overlay: OverlayIp) -> None:
