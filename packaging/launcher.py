@@ -41,9 +41,10 @@ def is_here(environ):
 
 def report(environ):
     """Tell what is wrong, and return the exit status."""
-    status = 5
-    if sys.argv[1:] == ["stop"]:
-        status = 1 if is_here(environ) else 0
+    status = 0 if sys.argv[1:] == ["stop"] else 5
+    # To a probe, 5 means that nothing runs here: Pacemaker would start it on another node too.
+    if sys.argv[1:] in (["stop"], ["monitor"]) and is_here(environ):
+        status = 1
     reason = f"reinstall resource-agents-aws: its library cannot be loaded ({problem})"
     prefix = environ.get("OCF_EXIT_REASON_PREFIX", "ocf-exit-reason:") if status else ""
     print(prefix + " ".join(reason.split())[:127], file=sys.stderr)

@@ -130,6 +130,15 @@ def test_a_stop_without_the_library_fails_where_the_kernel_has_the_address(
     assert CIDR in single_node.addresses()
 
 
+def test_a_probe_without_the_library_says_that_something_runs_where_the_kernel_has_the_address(
+    single_node: SingleNode, breakable: Installation, address: None
+) -> None:
+    # To 5, Pacemaker starts it on the other node, and stops nothing here.
+    damage(breakable, "ocf_aws")
+    result = overlay_ip(single_node, breakable)("monitor")
+    assert result.status == 1 and told(result)
+
+
 def test_an_eni_without_the_library_stops_where_no_start_left_a_record(
     single_node: SingleNode, breakable: Installation, tmp_path: Path
 ) -> None:
@@ -138,5 +147,7 @@ def test_an_eni_without_the_library_stops_where_no_start_left_a_record(
     environ = {"HA_RSCTMP": str(tmp_path)}
     assert resource("start", environ=environ).status == 5
     assert resource("stop", environ=environ).status == 0
+    assert resource("monitor", environ=environ).status == 5
     (tmp_path / f"aws-eni-move-{ENI}").touch()
     assert resource("stop", environ=environ).status == 1
+    assert resource("monitor", environ=environ).status == 1

@@ -208,8 +208,7 @@ def _authorities(configured: str | None) -> str:
     """The file with the authorities' certificates, in the order of botocore.endpoint.EndpointCreator."""
     from botocore import httpsession
 
-    chosen = (configured, *map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")))
-    file: str = httpsession.get_cert_path(next(filter(None, chosen), True))
+    file: str = httpsession.get_cert_path(configured or os.environ.get("REQUESTS_CA_BUNDLE", True))
     return file
 
 
