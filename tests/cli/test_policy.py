@@ -69,6 +69,33 @@ def test_what_is_not_known_stands_between_two_at_signs(node: Any) -> None:
     assert "arn:@PARTITION@:ec2:@REGION@:@ACCOUNT@:route-table/" in told.stdout
 
 
+def test_a_table_that_is_not_named_stands_between_two_at_signs(node: Any) -> None:
+    told = node.run("policy", "aws-overlay-ip", f"ip={IP}")
+    assert told.status == 3 and "route-table/@ROUTE_TABLE@" in told.stdout and "@ROUTE_TABLE@" in told.stderr
+
+
+def test_each_node_whose_instance_is_not_known_has_a_word_of_its_own(node: Any) -> None:
+    node.create_cluster(source_dest_check="disable")
+    node.edit_cib('<node id="2" uname="node2"/>', '<node id="2" uname="node2"/><node id="3" uname="node3"/>')
+    told = node.run("policy", "rsc_ip", "--fencing")
+    assert told.status == 3
+    for word in ("@NODE3_ID@", "@ENI_3@"):
+        assert word in told.stdout and word in told.stderr
+    assert node.lab.hosts["node2"] in told.stdout and "@NODE2_ID@" not in told.stdout
+
+
+@pytest.mark.parametrize(
+    "more, told",
+    [
+        ({"routing_tables": "rtb-1"}, "unknown parameter 'routing_tables'"),
+        ({"routing_table_role": "foo"}, "'foo' is not the ARN of an IAM role"),
+    ],
+)
+def test_no_policy_is_printed_for_a_definition_that_is_wrong(node: Any, more: dict[str, str], told: str) -> None:
+    result = node.run("policy", *node.overlay_ip(**more))
+    assert (result.status, result.stdout) == (2, "") and told in result.stderr
+
+
 def test_a_shared_vpc_gives_both_halves_and_the_trust(node: Any) -> None:
     node.create_cluster(routing_table_role=OWNER_ROLE)
     node.lab.ec2.share(node.tables().split(","), OWNER_ROLE)

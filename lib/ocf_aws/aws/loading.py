@@ -208,7 +208,7 @@ def _authorities(configured: str | None) -> str:
     """The file with the authorities' certificates, in the order of botocore.endpoint.EndpointCreator."""
     from botocore import httpsession
 
-    file: str = httpsession.get_cert_path(configured or os.environ.get("REQUESTS_CA_BUNDLE", True))
+    file: str = httpsession.get_cert_path(configured or os.environ.get("REQUESTS_CA_BUNDLE") or True)
     return file
 
 

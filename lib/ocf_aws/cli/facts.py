@@ -123,10 +123,12 @@ class Facts:
     def place(self) -> Place:
         """The ids for a policy; words in capitals between @ where one is not known."""
         identity = self.get("identity") or {}
-        peers = [each for each in (self.get("peers") or {}).values() if each]
-        nodes = [self.get("instance_id") or "@NODE1_ID@"] + ([each.id for each in peers] or ["@NODE2_ID@"])
-        enis = [self.get("eni_id") or "@ENI_1@"]
-        enis += [each.primary.id for each in peers if each.primary] or ["@ENI_2@"]
+        peers = self.get("peers")
+        others = [None] if peers is None else list(peers.values())
+        nodes, enis = [self.get("instance_id") or "@NODE1_ID@"], [self.get("eni_id") or "@ENI_1@"]
+        for number, peer in enumerate(others, 2):
+            nodes.append(peer.id if peer else f"@NODE{number}_ID@")
+            enis.append(peer.primary.id if peer and peer.primary else f"@ENI_{number}@")
         selector = self.p.routing_table if self.is_overlay_ip else None
         roles = self.get("role") or []
         return Place(
@@ -136,7 +138,7 @@ class Facts:
             roles[0] if roles else "@NODE_ROLE@",
             tuple(nodes),
             tuple(enis),
-            selector.ids if selector else (),
+            selector.ids if selector else ("@ROUTE_TABLE@",) * self.is_overlay_ip,
             selector.tags if selector else (),
             (self.p.eni_id if self.is_eni_move else "") or "@ENI@",
             self.p.routing_table_role if self.is_overlay_ip else None,

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from ocf_aws.cli.definition import Definition, find_definitions
+from ocf_aws.cli.definition import Definition, UsageError, find_definitions
 from ocf_aws.cli.environment import become_pacemaker
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.output import OK, UNKNOWN, Output, Progress
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     parts: list[Part] = []
     for definition in find_definitions(arguments.words):
         with Progress(output, f"asking EC2 about {definition.name}"):
-            facts = Facts(definition).gather(has_trials=False)
+            facts = _facts(definition)
         parts += _parts(definition, facts, arguments)
     form = FORMATS[arguments.format]
     if output.is_json:
@@ -51,6 +51,17 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             f"ocf-aws: not known here, replace by hand: {', '.join(f'@{word}@' for word in missing)}", file=sys.stderr
         )
     return UNKNOWN if missing else OK
+
+
+def _facts(definition: Definition) -> Facts:
+    """What is known of it here. Raises UsageError for a definition of which no policy could be right."""
+    facts = Facts(definition)
+    wrong = [text for name, text in facts.p.wrong.items() if name in facts.p.given]
+    if facts.p.unknown:
+        wrong.append(facts.p.unknown_text)
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return facts.gather(has_trials=False)
 
 
 def _parts(definition: Definition, facts: Facts, arguments: argparse.Namespace) -> list[Part]:
