@@ -547,6 +547,17 @@ def nothing_monitors_it(node: Any) -> None:
     node.edit_cib('<op id="rsc_ip-monitor" name="monitor" interval="60s" timeout="60s"/>', "")
 
 
+@fault("monitor", 'enabled="true"')
+def its_monitor_is_disabled(node: Any) -> None:
+    # What `pcs resource unmanage --monitor` leaves, and `pcs resource manage` alone does not undo.
+    node.edit_cib('name="monitor"', 'name="monitor" enabled="false"')
+
+
+@fault("monitor", "op monitor interval=61s")
+def only_the_nodes_without_it_are_monitored(node: Any) -> None:
+    node.edit_cib('name="monitor" interval="60s"', 'name="monitor" interval="60s" role="Stopped"')
+
+
 def meta(node: Any, name: str, value: str) -> None:
     node.shell(f"crm_resource --resource rsc_ip --meta --set-parameter {name} --parameter-value {value}")
 

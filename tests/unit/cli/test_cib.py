@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import pytest
 
-from ocf_aws.cli.cluster.cib import is_off
+from ocf_aws.cli.cluster.cib import Cib, Primitive, is_off
+from ocf_aws.cli.cluster.cib_xml import parse_cib
 
 
 @pytest.mark.parametrize("word", ["false", "off", "no", "n", "0", "False", "N"])
@@ -14,4 +17,42 @@ def test_each_of_pacemakers_words_for_false_is_one(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["true", "on", "yes", "y", "1"])
 def test_none_of_its_words_for_true_is_one(word: str) -> None:
-    assert not is_off({"stonith-enabled": word}, "stonith-enabled", "false")
+    assert not is_off({"stonith-enabled": word}, "stonith-enabled", "true")
+
+
+@pytest.mark.parametrize("ignored", ['enabled="false"', 'enabled="0"', 'role="Stopped"', 'role="Promoted"'])
+def test_a_monitor_that_pacemaker_does_not_repeat_is_none(ignored: str) -> None:
+    resource = resource_with(f'<operations><op id="m" name="monitor" interval="10s" {ignored}/></operations>')
+    assert resource.operation("monitor") is None
+
+
+@pytest.mark.parametrize("repeated", ["", 'enabled="yes"', 'role="Started"'])
+def test_a_monitor_beside_it_counts(repeated: str) -> None:
+    resource = resource_with(
+        '<operations><op id="a" name="monitor" interval="10s" role="Stopped"/>'
+        f'<op id="b" name="monitor" interval="20s" {repeated}/></operations>'
+    )
+    operation = resource.operation("monitor")
+    assert operation and operation.id == "b"
+
+
+def test_a_disabled_start_still_gives_its_timeout() -> None:
+    resource = resource_with(
+        '<operations><op id="s" name="start" timeout="90s" interval="0" enabled="false"/></operations>'
+    )
+    operation = resource.operation("start")
+    assert operation and operation.timeout == 90
+
+
+def resource_with(xml: str) -> Primitive:
+    """A resource that is made of this."""
+    return cib_with(
+        f'<resources><primitive id="r" class="ocf" provider="aws" type="aws-overlay-ip">{xml}</primitive></resources>'
+    ).primitives[0]
+
+
+def cib_with(configuration: str, status: str = "") -> Cib:
+    """What cibadmin answers about this."""
+    return parse_cib(
+        ElementTree.fromstring(f"<cib><configuration>{configuration}</configuration><status>{status}</status></cib>")
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 from ocf_aws.child_process import BEST_EFFORT_SECONDS
 from ocf_aws.cli.checks.in_cluster import in_cluster
-from ocf_aws.cli.cluster.cib import Cib, Primitive
+from ocf_aws.cli.cluster.cib import Cib, Operation, Primitive
 from ocf_aws.cli.cluster.commands import cluster_shell
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, passed
@@ -51,13 +52,28 @@ def check_timeouts(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Fin
 def check_monitor(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
     """Is there a recurring monitor?"""
     operation = primitive.operation("monitor")
-    if operation is None:
-        advised = next(a for a in facts.context.agent.actions if a.name == "monitor")
-        return failed(
-            "no recurring monitor: nobody notices a failure",
-            _update_operation(primitive, "monitor", advised.timeout, advised.interval),
-        )
-    return passed(f"each {operation.interval:g} s")
+    if operation:
+        return passed(f"each {operation.interval:g} s")
+    # `pcs resource unmanage --monitor` disables it, and `pcs resource manage` alone leaves it so.
+    disabled = next((each for each in primitive.operations if each.is_active_monitor), None)
+    if disabled:
+        return failed(f"the monitor {disabled.id} is disabled: nobody notices a failure", _enable_operation(disabled))
+    advised = next(a for a in facts.context.agent.actions if a.name == "monitor")
+    return failed(
+        "no recurring monitor: nobody notices a failure",
+        _update_operation(primitive, "monitor", advised.timeout, _free_interval(primitive, advised.interval or 0)),
+    )
+
+
+def _free_interval(primitive: Primitive, least: float) -> float:
+    """Seconds for one more monitor. Pacemaker runs one monitor of an interval, also where their roles differ."""
+    taken = {each.interval for each in primitive.operations if each.name == "monitor"}
+    return next(least + more for more in count() if least + more not in taken)
+
+
+def _enable_operation(operation: Operation) -> str:
+    """The command that lets Pacemaker run an operation again."""
+    return f'cibadmin --modify --xml-text \'<op id="{operation.id}" enabled="true"/>\''
 
 
 def _update_operation(primitive: Primitive, name: str, timeout: float, interval: float | None = None) -> str:

@@ -11,13 +11,25 @@ from ocf_aws.cli.agent_files import AGENTS
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of a resource. id: in the CIB. interval, timeout: seconds. level: its OCF_CHECK_LEVEL."""
+    """An operation of a resource. id: in the CIB. interval, timeout: seconds. level: its OCF_CHECK_LEVEL. role: that the
+    resource has while Pacemaker repeats the operation.
+    """
 
     id: str
     name: str
     interval: float
     timeout: float
     level: int = 0
+    role: str = "Started"
+    is_enabled: bool = True
+
+    @property
+    def is_active_monitor(self) -> bool:
+        """Whether it is a recurring monitor of the node that runs the resource, enabled or not.
+
+        Pacemaker runs a monitor of the role "Stopped" on all other nodes alone.
+        """
+        return self.name == "monitor" and self.interval > 0 and self.role == "Started"
 
 
 @dataclass(frozen=True)
@@ -55,8 +67,14 @@ class Primitive:
         return self.meta.get("target-role", "Started").lower() == "stopped"
 
     def operation(self, name: str) -> Operation | None:
-        """The operation of that name, of monitors the most frequent recurring one; None where none is configured."""
-        found = [each for each in self.operations if each.name == name and (name != "monitor" or each.interval > 0)]
+        """The operation of that name, of monitors the most frequent one that Pacemaker repeats; None where there is none.
+
+        Of a start or stop that is disabled, Pacemaker takes the timeout all the same.
+        """
+        if name == "monitor":
+            found = [each for each in self.operations if each.is_active_monitor and each.is_enabled]
+        else:
+            found = [each for each in self.operations if each.name == name]
         return min(found, key=lambda each: each.interval, default=None)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from ocf_aws.cli.cluster.cib import Cib, Operation, Primitive
+from ocf_aws.cli.cluster.cib import Cib, Operation, Primitive, is_off
 from ocf_aws.cli.cluster.commands import run
 from ocf_aws.ocf.deadline import DEFAULT_TIMEOUT
 from ocf_aws.ocf.errors import Unknown
@@ -103,6 +103,8 @@ def _primitive(
                 interval,
                 seconds(timeout, default_timeout),
                 int(level) if level.isdecimal() else 0,
+                op.get("role", "Started"),
+                not is_off(op.attrib, "enabled", "true"),
             )
     named = {
         name: next((s.get(name) for s in reversed(sources) if s.get(name)), "")
