@@ -664,6 +664,39 @@ def there_is_no_fencing_device(node: Any) -> None:
     node.shell("cibadmin --delete --scope resources --xml-text '<primitive id=\"fence\"/>'")
 
 
+def disable(node: Any, device: str) -> None:
+    """What `pcs stonith disable` sets."""
+    node.shell(f"crm_resource --resource {device} --meta --set-parameter target-role --parameter-value Stopped")
+
+
+@fault("fencing", "--resource fence --meta --delete-parameter target-role")
+def the_fencing_device_is_disabled(node: Any) -> None:
+    disable(node, "fence")
+
+
+def add_fencing(node: Any, name: str, **parameters: str) -> None:
+    """One more device of fence_aws."""
+    pairs = "".join(f'<nvpair id="{name}-{n}" name="{n}" value="{v}"/>' for n, v in parameters.items())
+    node.edit_cib(
+        "</resources>",
+        f'<primitive id="{name}" class="stonith" type="fence_aws">'
+        f'<instance_attributes id="{name}-ia">{pairs}</instance_attributes></primitive></resources>',
+    )
+
+
+@fault("fencing", "--resource fence2 --meta --delete-parameter target-role", status="warning")
+def one_of_two_fencing_devices_is_disabled(node: Any) -> None:
+    add_fencing(node, "fence2")
+    disable(node, "fence2")
+
+
+@fault("fencing-map", "--resource fence --set-parameter pcmk_host_map")
+def a_node_is_known_to_a_disabled_fencing_device_alone(node: Any) -> None:
+    node.edit_cib(f";node2:{node.lab.hosts['node2']}", "")
+    add_fencing(node, "fence2", pcmk_host_map=f"node2:{node.lab.hosts['node2']}")
+    disable(node, "fence2")
+
+
 @fault("fencing-map", "--set-parameter pcmk_host_map")
 def the_fencing_device_does_not_know_a_node(node: Any) -> None:
     node.edit_cib(f";node2:{node.lab.hosts['node2']}", "")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ocf_aws.cli.checks.in_cluster import in_cluster
-from ocf_aws.cli.checks.remedies import set_parameter_of
+from ocf_aws.cli.checks.remedies import reset_meta, set_parameter_of
 from ocf_aws.cli.cluster.cib import Cib, Primitive, is_off
 from ocf_aws.cli.cluster.commands import cluster_shell, run
 from ocf_aws.cli.facts import Facts
-from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed
+from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, warning
 from ocf_aws.ocf.errors import Unknown
 
 CHECKS = Checks()
@@ -17,16 +17,27 @@ CHECKS = Checks()
 
 @CHECKS.add("fencing")
 @in_cluster
-def check_fencing(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
+def check_fencing(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Finding]:
     """Without fencing two nodes may serve at once."""
     if is_off(cib.properties, "stonith-enabled", "true"):
-        return failed(
+        yield failed(
             "fencing is off: two nodes may have the address at once",
             "crm_attribute --type crm_config --name stonith-enabled --update true",
         )
+        return
     if not cib.fencing_devices:
-        return failed("no fencing device is configured", _create_fencing(facts, cib))
-    return passed(", ".join(f"{each.id} ({each.type})" for each in cib.fencing_devices))
+        yield failed("no fencing device is configured", _create_fencing(facts, cib))
+        return
+    # Pacemaker's fencer takes a device that is disabled out of its list.
+    enabled = [each for each in cib.fencing_devices if not each.is_disabled]
+    disabled = [each for each in cib.fencing_devices if each.is_disabled]
+    tell = warning if enabled else failed
+    for device in disabled:
+        yield tell(
+            f"{device.id} is disabled (target-role): it fences nobody", reset_meta(device, "target-role", "Started")
+        )
+    if not disabled:
+        yield passed(", ".join(f"{each.id} ({each.type})" for each in enabled))
 
 
 def _create_fencing(facts: Facts, cib: Cib) -> str:
@@ -48,11 +59,11 @@ def _create_fencing(facts: Facts, cib: Cib) -> str:
 @in_cluster
 def check_fencing_map(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Finding]:
     """Does fence_aws know each node's instance?"""
-    devices = [each for each in cib.fencing_devices if each.type == "fence_aws"]
+    devices = [each for each in cib.fencing_devices if each.type == "fence_aws" and not each.is_disabled]
     if not devices:
-        yield not_applicable("no device of fence_aws")
+        yield not_applicable("no device of fence_aws is enabled")
         return
-    mapped = cib.instance_ids()
+    mapped = {name: id for each in devices for name, id in each.instance_ids().items()}
     cluster, own = facts["cluster"], facts.get("instance_id")
     complete = dict(mapped)
     for name, peer in (facts.get("peers") or {}).items():

@@ -77,6 +77,15 @@ class Primitive:
             found = [each for each in self.operations if each.name == name]
         return min(found, key=lambda each: each.interval, default=None)
 
+    def instance_ids(self) -> dict[str, str]:
+        """Instance ids by node name, as this fencing device maps them (pcmk_host_map "node1:i-1;node2:i-2")."""
+        found: dict[str, str] = {}
+        for pair in re.split("[;, ]+", self.parameters.get("pcmk_host_map", "")):
+            name, _, instance_id = re.sub("=", ":", pair).partition(":")
+            if instance_id.startswith("i-"):
+                found[name] = instance_id.split(",")[0]
+        return found
+
 
 @dataclass(frozen=True)
 class Cib:
@@ -112,14 +121,8 @@ class Cib:
         return [each for each in self.primitives if each.standard == "stonith"]
 
     def instance_ids(self) -> dict[str, str]:
-        """Instance ids by node name, as the fencing devices map them (pcmk_host_map "node1:i-1;node2:i-2")."""
-        found: dict[str, str] = {}
-        for device in self.fencing_devices:
-            for pair in re.split("[;, ]+", device.parameters.get("pcmk_host_map", "")):
-                name, _, instance_id = re.sub("=", ":", pair).partition(":")
-                if instance_id.startswith("i-"):
-                    found[name] = instance_id.split(",")[0]
-        return found
+        """Instance ids by node name, as the fencing devices know them, disabled ones as well."""
+        return {name: id for device in self.fencing_devices for name, id in device.instance_ids().items()}
 
 
 def is_off(settings: Mapping[str, str], name: str, default: str) -> bool:
