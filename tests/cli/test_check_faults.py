@@ -698,6 +698,42 @@ def a_node_is_known_to_a_disabled_fencing_device_alone(node: Any) -> None:
 
 
 @fault("fencing-map", "--set-parameter pcmk_host_map")
+def the_fencing_device_has_no_map(node: Any) -> None:
+    node.shell("crm_resource --resource fence --delete-parameter pcmk_host_map")
+
+
+def fence_each_by_its_own(node: Any, **instances: str) -> None:
+    """A device for each node in place of the one for all."""
+    node.edit_cib(
+        f'<nvpair id="fence-map" name="pcmk_host_map" value="node1:{node.lab.hosts["node1"]};node2:{node.lab.hosts["node2"]}"/>',
+        f'<nvpair id="fence-port" name="port" value="{instances["node1"]}"/>'
+        '<nvpair id="fence-list" name="pcmk_host_list" value="node1"/>',
+    )
+    if "node2" in instances:
+        add_fencing(node, "fence2", plug=instances["node2"], pcmk_host_list="node2")
+
+
+@fault("fencing-map", "--resource fence2 --set-parameter pcmk_host_map")
+def a_device_beside_a_nodes_own_has_no_map(node: Any) -> None:
+    fence_each_by_its_own(node, node1=node.lab.hosts["node1"])
+    add_fencing(node, "fence2", pcmk_host_list="node1 node2")
+
+
+def add_own_device(node: Any) -> None:
+    add_fencing(node, "fence2", plug=node.lab.hosts["node2"], pcmk_host_list="node2")
+
+
+@fault("fencing-map", "pcs stonith create fence-all fence_aws", repair=add_own_device)
+def a_node_has_no_device_of_its_own(node: Any) -> None:
+    fence_each_by_its_own(node, node1=node.lab.hosts["node1"])
+
+
+@fault("fencing-map", "--resource fence --set-parameter port")
+def the_nodes_own_device_fences_another_instance(node: Any) -> None:
+    fence_each_by_its_own(node, node1=node.lab.hosts["client"], node2=node.lab.hosts["node2"])
+
+
+@fault("fencing-map", "--set-parameter pcmk_host_map")
 def the_fencing_device_does_not_know_a_node(node: Any) -> None:
     node.edit_cib(f";node2:{node.lab.hosts['node2']}", "")
 

@@ -44,6 +44,25 @@ def test_a_disabled_start_still_gives_its_timeout() -> None:
     assert operation and operation.timeout == 90
 
 
+@pytest.mark.parametrize(
+    ("parameters", "known"),
+    [
+        ({"pcmk_host_map": "n1:i-1;n2:i-2"}, {"n1": "i-1", "n2": "i-2"}),
+        ({"port": "i-1", "pcmk_host_list": "n1"}, {"n1": "i-1"}),
+        ({"plug": "i-1", "pcmk_host_list": "n1"}, {"n1": "i-1"}),
+        ({"port": "i-1", "pcmk_host_map": "n1:i-1"}, {"n1": "i-1"}),
+        ({"port": "dynamic", "pcmk_host_map": "n1:i-1;n2:i-2"}, {"n1": "i-1", "n2": "i-2"}),
+        ({"port": "i-1", "pcmk_host_list": "n1, n2"}, {}),
+        ({"port": "i-1"}, {}),
+        ({"pcmk_host_list": "n1 n2"}, {}),
+        ({}, {}),
+    ],
+)
+def test_a_fencing_device_knows_what_it_maps_or_is_for(parameters: dict[str, str], known: dict[str, str]) -> None:
+    pairs = "".join(f'<nvpair name="{name}" value="{value}"/>' for name, value in parameters.items())
+    assert resource_with(f"<instance_attributes>{pairs}</instance_attributes>").instance_ids() == known
+
+
 def resource_with(xml: str) -> Primitive:
     """A resource that is made of this."""
     return cib_with(

@@ -40,19 +40,26 @@ def check_fencing(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Find
         yield passed(", ".join(f"{each.id} ({each.type})" for each in enabled))
 
 
+def _hosts(facts: Facts, cib: Cib) -> str:
+    """A map with the instance of each node."""
+    ids = cib.instance_ids()
+    ids.update({name: peer.id for name, peer in (facts.get("peers") or {}).items() if peer})
+    if facts.get("instance_id"):
+        ids[facts["cluster"].local] = facts["instance_id"]
+    return ";".join(f"{name}:{ids.get(name, 'INSTANCE')}" for name in cib.nodes)
+
+
 def _create_fencing(facts: Facts, cib: Cib) -> str:
-    ids = {name: peer.id for name, peer in (facts.get("peers") or {}).items() if peer}
-    ids[facts["cluster"].local] = facts.get("instance_id") or "INSTANCE"
-    hosts = ";".join(f"{name}:{ids.get(name, 'INSTANCE')}" for name in cib.nodes)
-    options = f'region={facts.get("region") or "REGION"} pcmk_host_map="{hosts}"'
+    options = f'region={facts.get("region") or "REGION"} pcmk_host_map="{_hosts(facts, cib)}"'
     try:
         # Without it EC2 waits for a shutdown of a system that may hang; older versions do not know it.
         options += " skip_os_shutdown=true" * ("skip_os_shutdown" in run("fence_aws", "-o", "metadata"))
     except Unknown:
         pass
+    name = "fence-all" if cib.find("fence") else "fence"
     if cluster_shell() == "crm":
-        return f"crm configure primitive fence stonith:fence_aws params {options}"
-    return f"pcs stonith create fence fence_aws {options}"
+        return f"crm configure primitive {name} stonith:fence_aws params {options}"
+    return f"pcs stonith create {name} fence_aws {options}"
 
 
 @CHECKS.add("fencing-map")
@@ -64,20 +71,23 @@ def check_fencing_map(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[
         yield not_applicable("no device of fence_aws is enabled")
         return
     mapped = {name: id for each in devices for name, id in each.instance_ids().items()}
-    cluster, own = facts["cluster"], facts.get("instance_id")
-    complete = dict(mapped)
-    for name, peer in (facts.get("peers") or {}).items():
-        if peer:
-            complete[name] = peer.id
-    if own:
-        complete[cluster.local] = own
-    hosts = ";".join(f"{name}:{complete.get(name, 'INSTANCE')}" for name in cib.nodes)
-    remedy = set_parameter_of(devices[0].id, "pcmk_host_map", hosts)
     missing = [name for name in cib.nodes if name not in mapped]
-    wrong = own and mapped.get(cluster.local, own) != own
-    if missing and any("pcmk_host_map" in each.parameters for each in devices):
-        yield failed(f"pcmk_host_map does not name {', '.join(missing)}", remedy)
-    elif wrong:
-        yield failed(f"pcmk_host_map says {mapped[cluster.local]} for {cluster.local}, which is {own}", remedy)
-    else:
+    own, local = facts.get("instance_id"), facts["cluster"].local
+    wrong = [each for each in devices if own and each.instance_ids().get(local, own) != own]
+    if missing:
+        # A device for one instance cannot learn of another.
+        device = next((each for each in devices if not each.own_instance_name), None)
+        remedy = (
+            set_parameter_of(device.id, "pcmk_host_map", _hosts(facts, cib)) if device else _create_fencing(facts, cib)
+        )
+        yield failed(f"no device of fence_aws knows the instance of {', '.join(missing)}", remedy)
+    for device in wrong:
+        name, value = "pcmk_host_map", _hosts(facts, cib)
+        if device.own_instance_name:
+            name, value = device.own_instance_name, own
+        yield failed(
+            f"{device.id} takes {device.instance_ids()[local]} for {local}, which is {own}",
+            set_parameter_of(device.id, name, value),
+        )
+    if not missing and not wrong:
         yield passed("names each node")

@@ -78,13 +78,25 @@ class Primitive:
         return min(found, key=lambda each: each.interval, default=None)
 
     def instance_ids(self) -> dict[str, str]:
-        """Instance ids by node name, as this fencing device maps them (pcmk_host_map "node1:i-1;node2:i-2")."""
-        found: dict[str, str] = {}
+        """Instance ids by node name, as this fencing device knows them: it maps them (pcmk_host_map "node1:i-1;node2:i-2"),
+        or it is for one node alone (pcmk_host_list) and has the instance of that.
+        """
+        mapped: dict[str, str] = {}
         for pair in re.split("[;, ]+", self.parameters.get("pcmk_host_map", "")):
             name, _, instance_id = re.sub("=", ":", pair).partition(":")
             if instance_id.startswith("i-"):
-                found[name] = instance_id.split(",")[0]
-        return found
+                mapped[name] = instance_id.split(",")[0]
+        if not self.own_instance_name:
+            return mapped
+        # Pacemaker does not replace a parameter that is set: the device fences this instance, whichever node is meant.
+        own = self.parameters[self.own_instance_name]
+        names = re.findall(r"[^;,\s]+", self.parameters.get("pcmk_host_list", "")) or list(mapped)
+        return {names[0]: own} if len(names) == 1 and own.startswith("i-") else {}
+
+    @property
+    def own_instance_name(self) -> str:
+        """The parameter by which this fencing device is for one instance alone, "" where it has none."""
+        return next((name for name in ("port", "plug") if self.parameters.get(name, "dynamic") != "dynamic"), "")
 
 
 @dataclass(frozen=True)
