@@ -646,12 +646,31 @@ def a_move_left_a_ban_behind(node: Any) -> None:
     )
 
 
+@fault("managed", "crm_attribute --node node2 --name maintenance --delete", status="warning")
+def a_node_is_in_maintenance(node: Any) -> None:
+    node.shell("crm_attribute --node node2 --name maintenance --update true")
+
+
+@fault("managed", "crm_attribute --node node1 --name maintenance --lifetime reboot --delete", status="warning")
+def a_node_is_in_maintenance_until_it_boots(node: Any) -> None:
+    node.report("node1")
+    node.shell("crm_attribute --node node1 --name maintenance --lifetime reboot --update 1")
+
+
 @fault("standby", "crm_standby --node node2 --delete", status="warning")
 def a_node_is_in_standby(node: Any) -> None:
-    node.edit_cib(
-        '<node id="2" uname="node2"/>',
-        '<node id="2" uname="node2"><instance_attributes id="nodes-2"><nvpair id="nodes-2-standby" name="standby" value="on"/></instance_attributes></node>',
-    )
+    node.shell("crm_standby --node node2 --update on")
+
+
+@fault("standby", "crm_standby --node node2 --delete", status="warning")
+def a_node_is_in_standby_in_another_word(node: Any) -> None:
+    node.shell("crm_standby --node node2 --update yes")
+
+
+@fault("standby", "crm_standby --node node1 --lifetime reboot --delete", status="warning")
+def a_node_is_in_standby_until_it_boots(node: Any) -> None:
+    node.report("node1")
+    node.shell("crm_standby --node node1 --lifetime reboot --update on")
 
 
 @fault("fencing", "--name stonith-enabled --update true")

@@ -63,6 +63,33 @@ def test_a_fencing_device_knows_what_it_maps_or_is_for(parameters: dict[str, str
     assert resource_with(f"<instance_attributes>{pairs}</instance_attributes>").instance_ids() == known
 
 
+STANDBY = '<instance_attributes><nvpair name="standby" value="{}"/></instance_attributes>'
+
+
+@pytest.mark.parametrize("word", ["true", "on", "yes", "y", "1", "On"])
+def test_a_node_is_in_standby_in_each_of_pacemakers_words(word: str) -> None:
+    assert cib_with(f'<nodes><node uname="n1">{STANDBY.format(word)}</node></nodes>').nodes_in("standby") == {
+        "n1": "forever"
+    }
+
+
+@pytest.mark.parametrize("word", ["false", "off", "", "perhaps"])
+def test_a_node_is_in_standby_in_no_other_word(word: str) -> None:
+    assert not cib_with(f'<nodes><node uname="n1">{STANDBY.format(word)}</node></nodes>').nodes_in("standby")
+
+
+@pytest.mark.parametrize(
+    ("lasting", "transient", "standby"),
+    [("off", "on", {"n1": "reboot"}), ("on", "on", {"n1": "reboot"}), ("on", "off", {}), ("off", "off", {})],
+)
+def test_an_attribute_until_a_reboot_comes_first(lasting: str, transient: str, standby: dict[str, str]) -> None:
+    state = (
+        f'<node_state uname="n1"><transient_attributes>{STANDBY.format(transient)}</transient_attributes></node_state>'
+    )
+    cib = cib_with(f'<nodes><node uname="n1">{STANDBY.format(lasting)}</node></nodes>', state)
+    assert cib.nodes_in("standby") == standby
+
+
 def resource_with(xml: str) -> Primitive:
     """A resource that is made of this."""
     return cib_with(

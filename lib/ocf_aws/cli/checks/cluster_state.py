@@ -15,19 +15,27 @@ CHECKS = Checks()
 
 @CHECKS.add("managed")
 @in_cluster
-def check_managed(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
+def check_managed(facts: Facts, cib: Cib, primitive: Primitive) -> list[Finding]:
     """Is the cluster in charge of it?"""
+    return list(_reasons_unmanaged(cib, primitive)) or [passed("managed")]
+
+
+def _reasons_unmanaged(cib: Cib, primitive: Primitive) -> Iterator[Finding]:
     if not is_off(cib.properties, "maintenance-mode", "false"):
-        return warning(
+        yield warning(
             "the cluster is in maintenance mode", "crm_attribute --type crm_config --name maintenance-mode --delete"
         )
+    for node, lifetime in cib.nodes_in("maintenance").items():
+        yield warning(
+            f"{node} is in maintenance",
+            f"crm_attribute --node {node} --name maintenance{_lifetime_option(lifetime)} --delete",
+        )
     if not is_off(primitive.meta, "maintenance", "false"):
-        return warning(f"{primitive.id} is in maintenance", reset_meta(primitive, "maintenance", "false"))
+        yield warning(f"{primitive.id} is in maintenance", reset_meta(primitive, "maintenance", "false"))
     if is_off(primitive.meta, "is-managed", "true"):
-        return warning(f"{primitive.id} is unmanaged", reset_meta(primitive, "is-managed", "true"))
+        yield warning(f"{primitive.id} is unmanaged", reset_meta(primitive, "is-managed", "true"))
     if primitive.is_disabled:
-        return warning(f"{primitive.id} is disabled (target-role)", reset_meta(primitive, "target-role", "Started"))
-    return passed("managed")
+        yield warning(f"{primitive.id} is disabled (target-role)", reset_meta(primitive, "target-role", "Started"))
 
 
 @CHECKS.add("failures")
@@ -57,7 +65,13 @@ def check_bans(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Finding
 @in_cluster
 def check_standby(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Finding]:
     """Nodes that may run nothing."""
-    for node in sorted(cib.standby):
-        yield warning(f"{node} is in standby", f"crm_standby --node {node} --delete")
-    if not cib.standby:
+    found = cib.nodes_in("standby")
+    for node, lifetime in found.items():
+        yield warning(f"{node} is in standby", f"crm_standby --node {node}{_lifetime_option(lifetime)} --delete")
+    if not found:
         yield passed("no node is in standby")
+
+
+def _lifetime_option(lifetime: str) -> str:
+    """What finds an attribute that lasts until a reboot; without it the commands look for one that lasts for ever."""
+    return " --lifetime reboot" * (lifetime == "reboot")

@@ -102,7 +102,8 @@ class Primitive:
 @dataclass(frozen=True)
 class Cib:
     """The configuration. default_timeout: seconds of an operation that names none. colocations: pairs (resource, with).
-    bans: (constraint id, resource, node) that a command left.
+    bans: (constraint id, resource, node) that a command left. node_attributes: by node, each with its value and its
+    lifetime, "forever" or "reboot".
     """
 
     primitives: tuple[Primitive, ...]
@@ -111,7 +112,7 @@ class Cib:
     default_timeout: float
     colocations: tuple[tuple[str, str], ...] = ()
     bans: tuple[tuple[str, str, str], ...] = ()
-    standby: frozenset[str] = field(default_factory=frozenset)
+    node_attributes: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
 
     def find(self, name: str) -> Primitive | None:
         """The resource of that name, None where there is none."""
@@ -121,6 +122,14 @@ class Cib:
         """Seconds that an operation of a resource may take."""
         operation = primitive.operation(name)
         return operation.timeout if operation else self.default_timeout
+
+    def nodes_in(self, state: str) -> dict[str, str]:
+        """The nodes in "standby" or "maintenance" by an attribute of that name, with its lifetime.
+
+        crm_mon would not do: it says of a node that is down that it is in neither.
+        """
+        found = {node: attributes.get(state, ("", "")) for node, attributes in sorted(self.node_attributes.items())}
+        return {node: lifetime for node, (value, lifetime) in found.items() if is_on(value)}
 
     @property
     def ours(self) -> list[Primitive]:
@@ -135,6 +144,11 @@ class Cib:
     def instance_ids(self) -> dict[str, str]:
         """Instance ids by node name, as the fencing devices know them, disabled ones as well."""
         return {name: id for device in self.fencing_devices for name, id in device.instance_ids().items()}
+
+
+def is_on(value: str) -> bool:
+    """Whether a value is true, in any of the words that Pacemaker takes for it (crm_str_to_boolean())."""
+    return value.lower() in ("true", "on", "yes", "y", "1")
 
 
 def is_off(settings: Mapping[str, str], name: str, default: str) -> bool:

@@ -51,17 +51,14 @@ def parse_cib(root: ElementTree.Element) -> Cib:
     crm_config = configuration.find("crm_config")
     if crm_config is not None:
         properties = _nvpairs(crm_config, "cluster_property_set")
-    nodes = configuration.findall("nodes/node")
     return Cib(
         tuple(primitives),
-        tuple(node.get("uname", "") for node in nodes),
+        tuple(node.get("uname", "") for node in configuration.iterfind("nodes/node")),
         properties,
         default_timeout,
         tuple(_colocations(configuration)),
         tuple(_bans(configuration)),
-        frozenset(
-            n.get("uname", "") for n in nodes if _nvpairs(n, "instance_attributes").get("standby") in ("on", "true")
-        ),
+        _node_attributes(root),
     )
 
 
@@ -123,6 +120,20 @@ def _primitive(
         "" if (own := element.find("operations")) is None else own.get("id", ""),
         element.get("template", ""),
     )
+
+
+def _node_attributes(root: ElementTree.Element) -> dict[str, dict[str, tuple[str, str]]]:
+    """The nodes' attributes; for Pacemaker one that lasts until a reboot comes before one that lasts for ever."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for path, child, lifetime in (
+        ("configuration/nodes/node", ".", "forever"),
+        ("status/node_state", "transient_attributes", "reboot"),
+    ):
+        for node in root.iterfind(path):
+            pairs = _nvpairs(node.find(child), "instance_attributes")
+            attributes = found.setdefault(node.get("uname", ""), {})
+            attributes.update({name: (value, lifetime) for name, value in pairs.items()})
+    return found
 
 
 def _meta(element: ElementTree.Element | None) -> _Meta:
