@@ -90,6 +90,35 @@ def test_an_attribute_until_a_reboot_comes_first(lasting: str, transient: str, s
     assert cib.nodes_in("standby") == standby
 
 
+def test_references_stand_for_what_they_refer_to() -> None:
+    cib = cib_with(
+        """
+        <resources>
+          <primitive id="r" class="ocf" provider="aws" type="aws-overlay-ip">
+            <instance_attributes id-ref="shared-ia"/>
+            <meta_attributes id-ref="shared-meta"/>
+            <operations id-ref="shared-ops"/>
+          </primitive>
+          <primitive id="s" class="ocf" provider="pacemaker" type="Dummy">
+            <instance_attributes id="shared-ia">
+              <nvpair id="shared-ip" name="ip" value="192.168.10.10"/>
+              <nvpair id-ref="shared-ip" name="address"/>
+              <nvpair id-ref="option"/>
+            </instance_attributes>
+            <meta_attributes id="shared-meta"><nvpair id="role" name="target-role" value="Stopped"/></meta_attributes>
+            <operations id="shared-ops"><op id="m" name="monitor" interval="10s"/></operations>
+          </primitive>
+        </resources>
+        <tags><tag id="t"><obj_ref id="shared-ia"/></tag></tags>
+        <crm_config><cluster_property_set id="c"><nvpair id="option" name="fence" value="yes"/></cluster_property_set></crm_config>
+        """
+    )
+    for resource in cib.primitives:
+        assert resource.parameters == {"ip": "192.168.10.10", "address": "192.168.10.10", "fence": "yes"}
+        assert resource.is_disabled
+        assert resource.operation("monitor")
+
+
 def resource_with(xml: str) -> Primitive:
     """A resource that is made of this."""
     return cib_with(

@@ -41,6 +41,7 @@ def parse_cib(root: ElementTree.Element) -> Cib:
     configuration = root.find("configuration")
     if configuration is None:
         raise Unknown("cibadmin answers without a configuration")
+    _resolve_references(configuration)
     rsc_defaults = _meta(configuration.find("rsc_defaults"))
     op_defaults = _nvpairs(configuration.find("op_defaults"), "meta_attributes")
     default_timeout = seconds(op_defaults.get("timeout"), DEFAULT_TIMEOUT)
@@ -60,6 +61,23 @@ def parse_cib(root: ElementTree.Element) -> Cib:
         tuple(_bans(configuration)),
         _node_attributes(root),
     )
+
+
+def _resolve_references(configuration: ElementTree.Element) -> None:
+    """Put in place of each element with an id-ref the one of the same kind that it refers to, wherever that is."""
+    originals = {(each.tag, each.get("id")): each for each in configuration.iter() if each.get("id")}
+    for parent in list(configuration.iter()):
+        for position, child in enumerate(parent):
+            original = originals.get((child.tag, child.get("id-ref")))
+            if original is not None:
+                parent[position] = _renamed(original, child.get("name"))
+
+
+def _renamed(element: ElementTree.Element, name: str | None) -> ElementTree.Element:
+    """The element, under another name where a reference to an nvpair gives one."""
+    if name is None:
+        return element
+    return ElementTree.Element(element.tag, {**element.attrib, "name": name})
 
 
 def _primitives(
