@@ -516,30 +516,44 @@ def rp_filter_is_strict_on_another_link(node: Any) -> None:
 # --- the cluster ------------------------------------------------------------------------------------------------------
 
 
-@fault("timeouts", "op start")
+@fault("timeouts", '<op id="rsc_ip-start" timeout="180s"/>')
 def start_has_too_little_time(node: Any) -> None:
     node.edit_cib('name="start" interval="0s" timeout="180s"', 'name="start" interval="0s" timeout="20s"')
 
 
-@fault("timeouts", "op stop")
+@fault("timeouts", '<op id="rsc_ip-stop" timeout="180s"/>')
 def stop_has_too_little_time(node: Any) -> None:
     node.edit_cib('name="stop" interval="0s" timeout="180s"', 'name="stop" interval="0s" timeout="10s"')
 
 
-@fault("timeouts", "cibadmin --modify")
-def monitor_has_too_little_time_where_there_is_no_pcs(node: Any) -> None:
-    node.edit_cib('interval="60s" timeout="60s"', 'interval="60s" timeout="5s"')
+@fault("timeouts", '<op id="tpl-start" timeout="180s"/>')
+def start_has_too_little_time_by_a_template(node: Any) -> None:
+    node.edit_cib('<op id="rsc_ip-start" name="start" interval="0s" timeout="180s"/>', "")
+    node.edit_cib(
+        '<primitive id="rsc_ip" class="ocf" provider="aws" type="aws-overlay-ip"',
+        '<primitive id="rsc_ip" template="tpl"',
+    )
+    node.edit_cib(
+        "<resources>",
+        '<resources><template id="tpl" class="ocf" provider="aws" type="aws-overlay-ip"><operations>'
+        '<op id="tpl-start" name="start" interval="0s" timeout="20s"/></operations></template>',
+    )
+
+
+@fault("timeouts", "op start")
+def an_operation_is_not_configured_at_all(node: Any) -> None:
+    node.edit_cib('<op id="rsc_ip-start" name="start" interval="0s" timeout="180s"/>', "")
+
+
+@fault("timeouts", "cibadmin --modify --allow-create")
+def an_operation_is_not_configured_at_all_where_there_is_no_pcs(node: Any) -> None:
+    an_operation_is_not_configured_at_all(node)
     (node.programs / "pcs").unlink()
     links = node.directory / "tools"
     links.mkdir()
     for tool in ("cibadmin", "crm_resource", "crm_mon", "crm_node", "ping", "ip", "bash", "sh"):
         (links / tool).symlink_to(subprocess.check_output(["which", tool], text=True).strip())
     node.environ["PATH"] = f"{node.programs}:{links}"
-
-
-@fault("timeouts", "op start")
-def an_operation_is_not_configured_at_all(node: Any) -> None:
-    node.edit_cib('<op id="rsc_ip-start" name="start" interval="0s" timeout="180s"/>', "")
 
 
 @fault("monitor", "op monitor interval=60s")

@@ -36,12 +36,18 @@ def check_timeouts(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Fin
     }
     is_short = False
     for name, least in needed.items():
-        timeout = cib.timeout(primitive, name)
+        operation, timeout = primitive.operation(name), cib.timeout(primitive, name)
+        if name == "monitor" and operation is None:
+            # The next check tells of it.
+            continue
         if timeout < least:
             is_short = True
             advised = next(a.timeout for a in facts.context.agent.actions if a.name == name)
             yield failed(
-                f"{name} has {timeout:g} s and may need {least:g} s", _update_operation(primitive, name, advised)
+                f"{name} has {timeout:g} s and may need {least:g} s",
+                _set_operation(operation, f'timeout="{advised:g}s"')
+                if operation
+                else _add_operation(primitive, name, advised),
             )
     if not is_short:
         yield passed(", ".join(f"{name} {op.timeout:g} s" for name in needed if (op := primitive.operation(name))))
@@ -57,11 +63,14 @@ def check_monitor(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
     # `pcs resource unmanage --monitor` disables it, and `pcs resource manage` alone leaves it so.
     disabled = next((each for each in primitive.operations if each.is_active_monitor), None)
     if disabled:
-        return failed(f"the monitor {disabled.id} is disabled: nobody notices a failure", _enable_operation(disabled))
+        return failed(
+            f"the monitor {disabled.id} is disabled: nobody notices a failure",
+            _set_operation(disabled, 'enabled="true"'),
+        )
     advised = next(a for a in facts.context.agent.actions if a.name == "monitor")
     return failed(
         "no recurring monitor: nobody notices a failure",
-        _update_operation(primitive, "monitor", advised.timeout, _free_interval(primitive, advised.interval or 0)),
+        _add_operation(primitive, "monitor", advised.timeout, _free_interval(primitive, advised.interval or 0)),
     )
 
 
@@ -71,19 +80,16 @@ def _free_interval(primitive: Primitive, least: float) -> float:
     return next(least + more for more in count() if least + more not in taken)
 
 
-def _enable_operation(operation: Operation) -> str:
-    """The command that lets Pacemaker run an operation again."""
-    return f'cibadmin --modify --xml-text \'<op id="{operation.id}" enabled="true"/>\''
+def _set_operation(operation: Operation, attribute: str) -> str:
+    """The command that changes one attribute of an operation. `pcs resource update` would drop the others (on-fail)."""
+    return f"cibadmin --modify --xml-text '<op id=\"{operation.id}\" {attribute}/>'"
 
 
-def _update_operation(primitive: Primitive, name: str, timeout: float, interval: float | None = None) -> str:
-    """The command that gives an operation its timeout, and an interval where it has none."""
-    operation = primitive.operation(name)
-    every = interval if interval is not None else (operation.interval if operation else 0)
-    if cluster_shell() != "pcs":
-        id = operation.id if operation else f"{primitive.id}-{name}-{every:g}s"
-        op = f'<op id="{id}" name="{name}" interval="{every:g}s" timeout="{timeout:g}s"/>'
-        named = f' id="{primitive.operations_id}"' if primitive.operations_id else ""
-        xml = f'<primitive id="{primitive.id}"><operations{named}>{op}</operations></primitive>'
-        return f"cibadmin --modify --allow-create --scope resources --xml-text '{xml}'"
-    return f"pcs resource update {primitive.id} op {name} interval={every:g}s timeout={timeout:g}s"
+def _add_operation(primitive: Primitive, name: str, timeout: float, interval: float = 0) -> str:
+    """The command that gives a resource an operation that it has not."""
+    if cluster_shell() == "pcs":
+        return f"pcs resource update {primitive.id} op {name} interval={interval:g}s timeout={timeout:g}s"
+    op = f'<op id="{primitive.id}-{name}-{interval:g}s" name="{name}" interval="{interval:g}s" timeout="{timeout:g}s"/>'
+    named = f' id="{primitive.operations_id}"' if primitive.operations_id else ""
+    xml = f'<primitive id="{primitive.id}"><operations{named}>{op}</operations></primitive>'
+    return f"cibadmin --modify --allow-create --scope resources --xml-text '{xml}'"
