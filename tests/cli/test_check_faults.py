@@ -781,6 +781,21 @@ def the_address_follows_nothing(node: Any) -> None:
     node.edit_cib('<rsc_colocation id="ip-with-service" rsc="rsc_ip" with-rsc="service" score="INFINITY"/>', "")
 
 
+@fault("colocation", "pcs constraint colocation add rsc_ip with service", status="warning")
+def the_address_is_only_kept_apart_from_another(node: Any) -> None:
+    node.edit_cib('with-rsc="service" score="INFINITY"', 'with-rsc="service" score="-INFINITY"')
+
+
+@fault("colocation", "pcs constraint colocation add rsc_ip with Promoted db-clone", status="warning")
+def the_address_follows_no_primary(node: Any) -> None:
+    the_address_follows_nothing(node)
+    node.edit_cib(
+        "</resources>",
+        '<clone id="db-clone"><meta_attributes id="db-meta"><nvpair id="db-promotable" name="promotable" value="true"/>'
+        '</meta_attributes><primitive id="db" class="ocf" provider="pacemaker" type="Stateful"/></clone></resources>',
+    )
+
+
 def add_twin(node: Any, provider: str, type: str) -> None:
     pairs = f'<nvpair id="twin-ip" name="ip" value="{IP}"/><nvpair id="twin-rt" name="routing_table" value="rtb-1"/>'
     node.edit_cib(

@@ -66,10 +66,13 @@ def check_colocation(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
     others = [each for each in cib.primitives if each.standard != "stonith" and each.id != primitive.id]
     if not others:
         return not_applicable("there is no other resource")
-    other = (*reversed(others[0].parents), others[0].id)[0]
-    colocate = f"pcs constraint colocation add {primitive.id} with {other}"
+    # Others, such as a clone of a topology agent, run on both nodes.
+    service = next((each for each in others if each.is_promotable), others[0])
+    other = (*reversed(service.parents), service.id)[0]
+    colocate = f"pcs constraint colocation add {primitive.id} with{' Promoted' * service.is_promotable} {other}"
     if cluster_shell() == "crm":
-        colocate = f"crm configure colocation {primitive.id}-with-{other} inf: {primitive.id} {other}"
+        role = ":Promoted" * service.is_promotable
+        colocate = f"crm configure colocation {primitive.id}-with-{other} inf: {primitive.id} {other}{role}"
     return warning(f"{primitive.id} is colocated with nothing: it follows no service", colocate)
 
 

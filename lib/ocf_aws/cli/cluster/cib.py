@@ -62,6 +62,11 @@ class Primitive:
         return self.provider == "aws" and self.type in AGENTS
 
     @property
+    def is_promotable(self) -> bool:
+        """Whether one node has it in another role than the others: a database's primary."""
+        return is_on(self.meta.get("promotable", ""))
+
+    @property
     def is_disabled(self) -> bool:
         """Whether the cluster is told not to run it."""
         return self.meta.get("target-role", "Started").lower() == "stopped"

@@ -178,6 +178,9 @@ def _score(element: ElementTree.Element) -> int:
 
 def _colocations(configuration: ElementTree.Element) -> Iterator[tuple[str, str]]:
     for constraint in configuration.iterfind("constraints/rsc_colocation"):
+        if constraint.get("score", "INFINITY").startswith(("-", "0")):
+            # They are kept apart, or asked for nothing.
+            continue
         if constraint.get("rsc"):
             yield constraint.get("rsc", ""), constraint.get("with-rsc", "")
         else:
