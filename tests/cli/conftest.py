@@ -24,6 +24,16 @@ COMMAND = [PYTHON, "-B", str(CHECKOUT / "packaging/bin/ocf-aws")]
 IP = "192.168.10.10"
 CIDR = f"{IP}/32"
 
+
+@contextmanager
+def unread_pipe() -> Iterator[int]:
+    """The end of a pipe for its writer, whose reader has closed the other: `| head` that has read enough."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
 CIB = """\
 <cib validate-with="pacemaker-3.9" admin_epoch="0" epoch="1" num_updates="0" have-quorum="1" dc-uuid="1">
   <configuration>
@@ -124,19 +134,21 @@ class Node:
         (self.programs / name).write_text(text)
         (self.programs / name).chmod(0o755)
 
-    def run(self, *words: str, timeout: float = 60, **environ: str) -> Told:
-        """Run the command."""
+    def run(self, *words: str, timeout: float = 60, stdout: int = subprocess.PIPE, **environ: str) -> Told:
+        """Run the command. stdout: where it prints, if that is not to be told."""
         start = time.monotonic()
         done = subprocess.run(
-            [*COMMAND, *words],
+            # Of a job that a script runs in the background, as these tests may be, Ctrl-C is ignored and handed on.
+            [*"env --default-signal=INT".split(), *COMMAND, *words],
             env={**self._command_variables(), **environ},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
             timeout=timeout,
         )
         assert "Traceback" not in done.stderr
-        return Told(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
+        return Told(done.returncode, done.stdout or "", done.stderr, time.monotonic() - start)
 
     @contextmanager
     def start(self, *words: str) -> Iterator[TextIO]:

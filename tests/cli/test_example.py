@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
 
+from cli.conftest import unread_pipe
 from vpclab.checkout import CHECKOUT
 
 EXAMPLES = CHECKOUT / "packaging/examples"
@@ -35,3 +37,10 @@ def test_ids_names_and_tables_are_those_of_this_place(node: Any) -> None:
 def test_a_name_that_is_not_there_is_a_wrong_command_line(node: Any) -> None:
     told = node.run("example", "oracle")
     assert told.status == 2 and "postgresql" in told.stderr
+
+
+@pytest.mark.parametrize("words", [["example", "--list"], ["example", "--list", "--output", "json"], ["--help"]])
+def test_a_reader_who_has_read_enough_is_no_error(node: Any, words: list[str]) -> None:
+    with unread_pipe() as pipe:
+        told = node.run(*words, stdout=pipe)
+    assert (told.status, told.stderr) == (128 + signal.SIGPIPE, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -26,6 +27,8 @@ def run(argv: Sequence[str]) -> int:
     except (NothingKnown, Failure) as error:
         output.results([])
         return _say(error.full_text if isinstance(error, Failure) else str(error), UNKNOWN)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if os.environ.get("OCF_AWS_DEBUG"):
             raise
@@ -40,13 +43,17 @@ def _say(text: str, status: int) -> int:
 def main() -> None:
     """Run this process's command line and end the process."""
     try:
-        status = run(sys.argv[1:])
-        sys.stdout.flush()
+        try:
+            status = run(sys.argv[1:])
+        finally:
+            # After --help, Python would do it at the end of the process, and complain of a closed pipe.
+            sys.stdout.flush()
     except KeyboardInterrupt:
-        status = 130
+        status = 128 + signal.SIGINT
     except BrokenPipeError:
-        # Somebody read enough: `ocf-aws check | head`.
-        status = 0
+        # Somebody has read enough: `ocf-aws check | head`. A shell has this status of other commands too, and 0 says that
+        # all is right.
+        status = 128 + signal.SIGPIPE
     sys.stderr.flush()
     # A call to EC2 that was given up may still hang.
     os._exit(status)
