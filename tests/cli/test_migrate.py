@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
+
+import pytest
+
+from cli.conftest import unread_pipe
 
 
 def test_a_resource_that_is_made_of_a_template_is_left_alone(node: Any) -> None:
@@ -42,4 +47,70 @@ case "$*" in
 *--modify*) [ ! -e "$HOME/changed" ] || { echo "no quorum" >&2; exit 1; }; touch "$HOME/changed" ;;
 esac
 exec /usr/sbin/cibadmin "$@"
+"""
+
+
+@pytest.fixture
+def old_agent(node: Any) -> Any:
+    """A node that runs the resource by the old agent, and where each agent that looks finds it."""
+    node.create_cluster()
+    node.edit_cib('provider="aws" type="aws-overlay-ip"', 'provider="heartbeat" type="aws-vpc-move-ip"')
+    node.report("node1")
+    node.write_program("crm_resource", REFRESHES)
+    return node
+
+
+def assert_migrated(node: Any) -> None:
+    text = node.cib.read_text()
+    assert '<primitive id="rsc_ip" class="ocf" provider="aws" type="aws-overlay-ip">' in text
+    assert "ocf-aws-migrate" not in text
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_nobody_reads_is_finished(old_agent: Any, form: str) -> None:
+    with unread_pipe() as pipe:
+        told = old_agent.run("migrate", "rsc_ip", "--apply", "--force", "--output", form, stdout=pipe)
+    assert (told.status, told.stderr) == (0, "ocf-aws: goes on without output: Broken pipe\n")
+    assert_migrated(old_agent)
+
+
+def test_on_a_full_disk_it_is_finished(old_agent: Any) -> None:
+    with open("/dev/full", "w") as full:
+        told = old_agent.run("migrate", "rsc_ip", "--apply", "--force", stdout=full.fileno())
+    assert (told.status, told.stderr) == (0, "ocf-aws: goes on without output: No space left on device\n")
+    assert_migrated(old_agent)
+
+
+def test_a_terminal_that_is_closed_does_not_end_it(old_agent: Any) -> None:
+    old_agent.write_program("cibadmin", SIGNALS.format(signal="HUP"))
+    assert old_agent.run("migrate", "rsc_ip", "--apply", "--force").status == 0
+    assert (old_agent.directory / "signalled").exists()
+    assert_migrated(old_agent)
+
+
+def test_interrupted_it_says_how_to_go_on_and_does(old_agent: Any) -> None:
+    old_agent.write_program("cibadmin", SIGNALS.format(signal="INT"))
+    told = old_agent.run("migrate", "rsc_ip", "--apply", "--force")
+    assert told.status == 128 + signal.SIGINT
+    assert told.stderr == ("ocf-aws: interrupted: run the same command again, which goes on where this one stopped\n")
+    assert "rsc_ip-ocf-aws-migrate-maintenance" in old_agent.cib.read_text()
+    assert old_agent.run("migrate", "rsc_ip", "--apply", "--force").status == 0
+    assert_migrated(old_agent)
+
+
+# A refresh makes the agent that is configured look; a cluster that is a file runs none.
+REFRESHES = """\
+#!/bin/sh
+case "$*" in *--refresh*) ;; *) exec /usr/sbin/crm_resource "$@" ;; esac
+type=$(grep '<primitive id="rsc_ip"' "$CIB_file" | grep -o 'provider="[^"]*" type="[^"]*"')
+exec sed -i '/<lrm_resource /s/provider="[^"]*" type="[^"]*"/'"$type/" "$CIB_file"
+"""
+
+# The first change is made, and then its caller gets a signal.
+SIGNALS = """\
+#!/bin/sh
+/usr/sbin/cibadmin "$@" || exit
+case "$*" in
+*--modify*) [ -e "$HOME/signalled" ] || {{ touch "$HOME/signalled"; kill -{signal} $PPID; sleep 0.1; }} ;;
+esac
 """

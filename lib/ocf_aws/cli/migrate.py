@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 from xml.etree import ElementTree
 
 from ocf_aws.cli.agent_files import OVERLAY_IP, load_agent
@@ -21,6 +23,8 @@ from ocf_aws.ocf.errors import SoftError
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Show the steps, and do them with --apply. Raises UsageError, NothingKnown, Failure."""
+    # What has begun in the cluster is ended, whether or not anybody reads of it.
+    output.is_needed = not arguments.apply
     become_pacemaker(os.environ)
     cib = query_cib()
     primitive = cib.find(arguments.resource)
@@ -57,13 +61,24 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     else:
         if not migration.nodes:
             raise SoftError(f"{primitive.id} is active on no node: change its type while it is stopped, by pcs or crm")
-        migration.apply(output)
+        _apply(migration, output)
         output.line(
             f"{primitive.id} is {after} on {' '.join(migration.nodes)} now. Back: ocf-aws migrate {primitive.id} --revert --apply"
         )
     told = [{"text": step.text, "command": list(step.command)} for step in steps]
     output.results([{"resource": primitive.id, "type": str(after), "applied": arguments.apply, "steps": told}])
     return OK
+
+
+def _apply(migration: Migration, output: Output) -> None:
+    """Do the steps. Raises SoftError."""
+    # A terminal that is closed must not leave the resource half way.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        migration.apply(output)
+    except KeyboardInterrupt:
+        print("ocf-aws: interrupted: run the same command again, which goes on where this one stopped", file=sys.stderr)
+        raise
 
 
 def _old_type(primitive: Primitive) -> Type:

@@ -10,6 +10,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterable
+from contextlib import suppress
 from shutil import get_terminal_size
 from typing import Any, TextIO
 
@@ -23,7 +24,11 @@ _COLOURS = {"red": "31", "yellow": "33", "green": "32", "blue": "34", "bold": "1
 
 
 class Output:
-    """Where a subcommand prints. is_json: for scripts. is_terminal: colours and redrawing are welcome."""
+    """Where a subcommand prints.
+
+    is_json: for scripts. is_terminal: colours and redrawing are welcome. is_needed: output that cannot be written ends the
+    command; without it the command goes on, and says so.
+    """
 
     def __init__(self, command: str, form: str, stream: TextIO | None = None):
         self.command = command
@@ -31,6 +36,7 @@ class Output:
         self._stream = stream or sys.stdout
         self.is_terminal = self._stream.isatty() and not self.is_json
         # https://no-color.org: present and not empty.
+        self.is_needed = True
         self._has_colour = self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     @property
@@ -41,7 +47,7 @@ class Output:
     def line(self, text: str = "") -> None:
         """A line of text, for people alone."""
         if not self.is_json:
-            print(text.rstrip(), file=self._stream, flush=True)
+            self._print(text.rstrip())
 
     def colour(self, text: str, name: str) -> str:
         """The text in a colour, where there are any."""
@@ -64,7 +70,19 @@ class Output:
         """The document, for scripts alone."""
         if self.is_json:
             document = {"version": JSON_VERSION, "command": self.command, "results": list(results)}
-            print(json.dumps(document, indent=2), file=self._stream, flush=True)
+            self._print(json.dumps(document, indent=2))
+
+    def _print(self, text: str) -> None:
+        try:
+            print(text, file=self._stream, flush=True)
+        except OSError as error:
+            if self.is_needed:
+                raise
+            # Of a terminal that is closed, nothing can be written at all.
+            with suppress(OSError):
+                print(f"ocf-aws: goes on without output: {error.strerror}", file=sys.stderr)
+            # The text is still in the buffer, and would fail again ("Note on SIGPIPE", module signal in Python's library).
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def progress(self, text: str) -> None:
         """What is being done, on a terminal alone; the next text replaces it, and an empty one removes it."""
