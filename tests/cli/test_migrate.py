@@ -32,13 +32,45 @@ def test_where_the_cluster_takes_no_change_any_more_it_says_how_to_go_on(node: A
     node.report("node1")
     node.write_program("cibadmin", LOSES_QUORUM)
     told = node.run("migrate", "rsc_ip", "--apply", "--force")
-    assert told.status == 3
+    assert told.status == 1
     refused = "cibadmin --modify --allow-create: no quorum"
     assert told.stderr == (
         f"ocf-aws: run the same command again: rsc_ip is left in maintenance ({refused}; {refused})\n"
     )
     assert "rsc_ip-ocf-aws-migrate-maintenance" in node.cib.read_text()
 
+
+def test_where_a_step_fails_it_goes_back_with_status_1(old_agent: Any) -> None:
+    old_agent.write_program("cibadmin", ANSWERS_NONSENSE)
+    told = old_agent.run("migrate", "rsc_ip", "--apply", "--force", "--output", "json")
+    assert (told.status, told.results) == (1, [])
+    assert told.stderr.startswith("ocf-aws: went back to ocf:heartbeat:aws-vpc-move-ip: unexpected error: ParseError")
+    text = old_agent.cib.read_text()
+    assert 'provider="heartbeat" type="aws-vpc-move-ip">' in text and "ocf-aws-migrate" not in text
+
+
+def test_a_resource_that_is_stopped_is_refused(old_agent: Any) -> None:
+    old_agent.report()
+    told = old_agent.run("migrate", "rsc_ip", "--apply", "--force")
+    assert told.status == 1
+    assert told.stderr.startswith("ocf-aws: rsc_ip is active on no node: ")
+
+
+def test_a_cluster_that_does_not_answer_is_unknown(old_agent: Any) -> None:
+    old_agent.write_program("cibadmin", "#!/bin/sh\necho 'Connection refused' >&2; exit 1\n")
+    told = old_agent.run("migrate", "rsc_ip", "--apply")
+    assert told.status == 3 and "Connection refused" in told.stderr
+
+
+# What it says after the first change is no XML.
+ANSWERS_NONSENSE = """\
+#!/bin/sh
+case "$*" in
+*--modify*) touch "$HOME/changed" ;;
+*--xpath*) [ ! -e "$HOME/changed" ] || exec echo "no XML" ;;
+esac
+exec /usr/sbin/cibadmin "$@"
+"""
 
 # The first change is made, the others are refused.
 LOSES_QUORUM = """\

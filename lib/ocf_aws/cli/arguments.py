@@ -14,7 +14,8 @@ DESCRIPTION = "Checks, shows, measures and migrates the resources of the OCF age
 
 EXIT_STATUS = {
     0: "All is right.",
-    1: "Something was found: a check failed or warns, views disagree, a step failed, there was an outage.",
+    1: "Something was found: a check failed or warns, views disagree, there was an outage; or migrate refused, or a step of"
+    " it failed.",
     2: "The command line is wrong.",
     3: "It could not be found out: EC2, IMDS, the cluster or the watched address did not answer.",
 }
@@ -62,7 +63,8 @@ SUBCOMMANDS = (
         "turn a running aws-vpc-move-ip resource into aws-overlay-ip",
         "Shows the steps that change the type of a running resource from ocf:heartbeat:aws-vpc-move-ip to"
         " ocf:aws:aws-overlay-ip, and does them with --apply. The address stays where it is. Each step is verified; when one"
-        " fails, it goes back. A run that was interrupted is repeated, and goes on. It refuses where ocf-aws check fails.",
+        " fails, for want of an answer too, it goes back, and the exit status is 1. A run that was interrupted is repeated, and"
+        " goes on. It refuses where ocf-aws check fails.",
         "ocf-aws migrate rsc_ip --apply",
     ),
     Subcommand(

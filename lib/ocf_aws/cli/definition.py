@@ -22,6 +22,10 @@ class UsageError(Exception):
     """The command line is wrong: one line that says how."""
 
 
+class NotDone(Exception):
+    """A change was refused, or a step of it failed: one line that says why, and what is left to do."""
+
+
 class NothingKnown(Exception):
     """It could not be found out what to look at: one line that says why."""
 

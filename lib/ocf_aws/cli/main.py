@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ocf_aws.cli.arguments import parser
-from ocf_aws.cli.definition import NothingKnown, UsageError
-from ocf_aws.cli.output import UNKNOWN, USAGE, Output
+from ocf_aws.cli.definition import NotDone, NothingKnown, UsageError
+from ocf_aws.cli.output import FOUND, UNKNOWN, USAGE, Output
 from ocf_aws.ocf.errors import Failure, as_failure
 
 
@@ -24,15 +24,18 @@ def run(argv: Sequence[str]) -> int:
         return status
     except UsageError as error:
         return _say(str(error), USAGE)
+    except NotDone as error:
+        status = _say(str(error), FOUND)
     except (NothingKnown, Failure) as error:
-        output.results([])
-        return _say(error.full_text if isinstance(error, Failure) else str(error), UNKNOWN)
+        status = _say(error.full_text if isinstance(error, Failure) else str(error), UNKNOWN)
     except BrokenPipeError:
         raise
     except Exception as error:
         if os.environ.get("OCF_AWS_DEBUG"):
             raise
         return _say(f"{as_failure(error)} (OCF_AWS_DEBUG=1 shows where)", UNKNOWN)
+    output.results([])
+    return status
 
 
 def _say(text: str, status: int) -> int:

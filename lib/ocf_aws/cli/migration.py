@@ -18,8 +18,9 @@ from ocf_aws.cli.agent_files import OVERLAY_IP
 from ocf_aws.cli.cluster.cib import Primitive
 from ocf_aws.cli.cluster.commands import run as run_command
 from ocf_aws.cli.cluster.status import query_status
+from ocf_aws.cli.definition import NotDone
 from ocf_aws.cli.output import Output, Progress
-from ocf_aws.ocf.errors import Failure, SoftError, Unknown
+from ocf_aws.ocf.errors import Unknown, as_failure
 
 OLD_TYPE = "aws-vpc-move-ip"
 BACKUPS = Path("/var/lib/ocf-aws")
@@ -98,7 +99,7 @@ class Migration:
         return ("cibadmin", "--delete", "--scope", "resources", "--xml-text", f'<meta_attributes id="{self.marker}"/>')
 
     def apply(self, output: Output) -> None:
-        """Do the steps, verify after each, go back when one fails. Raises SoftError with what failed."""
+        """Do the steps, verify after each, go back when one fails. Raises NotDone with what failed; before the first, Failure."""
         self._save_backup()
         try:
             for number, step in enumerate(self.steps(), 1):
@@ -106,16 +107,17 @@ class Migration:
                     run_command(*step.command, timeout=_NODE_SECONDS)
                     self._verify(number)
                 output.line(f"  {number} {step.text}: done")
-        except Failure as error:
+        # Whatever it is, the resource must not stay in maintenance because of it.
+        except Exception as error:
+            failed = as_failure(error)
             try:
                 with Progress(output, "going back"):
                     self._go_back()
-            except Failure as stuck:
-                raise SoftError(
-                    f"run the same command again: {self.primitive.id} is left in maintenance", f"{error}; {stuck}"
+            except Exception as stuck:
+                raise NotDone(
+                    f"run the same command again: {self.primitive.id} is left in maintenance ({failed}; {as_failure(stuck)})"
                 ) from stuck
-            told = f"went back to {self.before}: {error}"
-            raise SoftError(told, told) from error
+            raise NotDone(f"went back to {self.before}: {failed}") from error
 
     def _verify(self, number: int) -> None:
         """What a step has to have done. Raises Unknown where it has not."""
