@@ -342,6 +342,21 @@ def test_a_word_that_is_no_address_needs_a_cluster_that_knows_it(stack: ExitStac
     )
 
 
+@pytest.mark.parametrize("silent, status", [(False, 3), (True, 1)])
+def test_a_picture_that_finds_no_room_costs_nothing_else(
+    stack: ExitStack, wires: Wires, silent: bool, status: int
+) -> None:
+    watch = watching(stack, wires, wires.address, "--output", "json", "--picture", "/dev/full")
+    wait_until(lambda: out_echos(wires) > 30, 10, lambda: "no probe was sent")
+    if silent:
+        fail_over(wires)
+        echos = out_echos(wires)
+        wait_until(lambda: out_echos(wires) > echos + 30, 10, lambda: "no probe was sent")
+    (measured,) = watch.end().results
+    assert (len(measured["outages"]), watch.status) == (int(silent), status)
+    assert watch.stderr == "ocf-aws: --picture: /dev/full: No space left on device\n"
+
+
 # --- on a cluster node ------------------------------------------------------------------------------------------------
 
 

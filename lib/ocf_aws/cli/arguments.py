@@ -85,8 +85,9 @@ SUBCOMMANDS = (
         " without a greeting it counts as silent."
         "\n\n"
         "A probe counts at the time at which it was sent, and is lost after 0.5 s. Less than two lost probes, or less than 0.05 s,"
-        " are no outage. The exit status is 1 after an outage, and 3 if there was no answer at all. With RESOURCE, on a node of"
-        " the cluster, it asks the addresses of that resource, and prints what Pacemaker, the kernel and EC2 say meanwhile.",
+        " are no outage. The exit status is 1 after an outage, else 3 if there was no answer at all or the picture could not be"
+        " written. With RESOURCE, on a node of the cluster, it asks the addresses of that resource, and prints what Pacemaker,"
+        " the kernel and EC2 say meanwhile.",
         "ocf-aws watch 172.16.52.1:5432 --picture failover.svg",
     ),
 )

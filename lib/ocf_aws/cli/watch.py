@@ -6,6 +6,7 @@ import argparse
 import os
 import selectors
 import signal
+import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -54,11 +55,14 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     for destination in destinations:
         output.line(f"{destination.name}: {as_line(record, destination.name, measured.minimum)}")
     output.results(as_dict(record, destination, measured.minimum, measured.events) for destination in destinations)
+    status = measured.status
     if arguments.picture:
         title = f"Who answers at {', '.join(each.name for each in destinations)}"
-        _write(arguments.picture, draw(record, measured.events, title, measured.minimum))
-        output.line(f"The picture is in {arguments.picture}")
-    return measured.status
+        if _write(arguments.picture, draw(record, measured.events, title, measured.minimum)):
+            output.line(f"The picture is in {arguments.picture}")
+        else:
+            status = status or UNKNOWN
+    return status
 
 
 def _find_destinations(words: list[str], port: int | None) -> tuple[list[Destination], list[str]]:
@@ -169,11 +173,14 @@ def _check_writable(path: Path) -> None:
         raise UsageError(f"--picture: '{path}' may not be written by this user")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str) -> bool:
+    """Whether it could be written. What was measured is told already, and stays true where it could not."""
     try:
         path.write_text(text)
     except OSError as error:
-        raise NothingKnown(f"--picture: {path}: {error.strerror}") from error
+        print(f"ocf-aws: --picture: {path}: {error.strerror}", file=sys.stderr)
+        return False
+    return True
 
 
 def _clock(at: float) -> str:
