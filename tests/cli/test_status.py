@@ -149,6 +149,13 @@ def test_watching_goes_on_while_pacemaker_does_not_run(node: Any) -> None:
         assert read_until(lines, "Pacemaker: ") == "Started node1"
 
 
+def test_watching_is_no_document(node: Any) -> None:
+    node.create_cluster()
+    told = node.run("status", "--watch", "--output", "json", timeout=20)
+    assert (told.status, told.stdout) == (2, "")
+    assert "--watch" in told.stderr and "--output json" in told.stderr
+
+
 def read_until(lines: Any, name: str) -> str:
     """What the next line says of that. Waits for it."""
     return str(next(line.partition(f"  {name}")[2] for line in lines if f"  {name}" in line).rstrip())

@@ -140,7 +140,8 @@ def _status(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--watch",
         action="store_true",
-        help="follow a move: redrawn once a second on a terminal, elsewhere a line for each change; until interrupted",
+        help="follow a move: redrawn once a second on a terminal, elsewhere a line for each change; until interrupted;"
+        " not with --output json",
     )
 
 

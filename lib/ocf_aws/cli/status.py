@@ -7,7 +7,7 @@ import os
 import time
 from dataclasses import asdict
 
-from ocf_aws.cli.definition import Definition, NothingKnown, find_definitions
+from ocf_aws.cli.definition import Definition, NothingKnown, UsageError, find_definitions
 from ocf_aws.cli.environment import become_pacemaker
 from ocf_aws.cli.output import FOUND, OK, UNKNOWN, Output, Progress
 from ocf_aws.cli.view import View, look
@@ -17,6 +17,8 @@ WATCH_SECONDS = 1.0
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Show what the command line names, once or until interrupted. Raises UsageError, NothingKnown, Failure."""
+    if arguments.watch and output.is_json:
+        raise UsageError("--watch has no end, and --output json is one document: name one of them")
     become_pacemaker(os.environ)
     if arguments.watch:
         return _watch(arguments, output)
