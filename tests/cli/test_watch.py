@@ -388,6 +388,13 @@ def test_a_resource_is_asked_at_its_address_and_its_cluster_is_told(node: Any, t
     assert list(told)[-1].startswith("192.168.10.10: 1 outage")
 
 
+def test_a_resource_may_be_named_after_its_address(node: Any) -> None:
+    node.create_cluster()
+    node.edit_cib("rsc_ip", "ip_192.168.10.10")
+    told = node.run("watch", "ip_192.168.10.10", "--seconds", "0.3", "--output", "json")
+    assert [each["address"] for each in told.results] == ["192.168.10.10"]
+
+
 def test_an_eni_is_asked_at_all_its_addresses(node: Any) -> None:
     answer = node.lab.ec2.operator().create_network_interface(
         SubnetId=node.lab.vpc.subnets["a"], PrivateIpAddress="10.0.1.50"

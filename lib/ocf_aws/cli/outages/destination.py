@@ -41,8 +41,8 @@ class Destination:
 
 
 def is_literal(word: str) -> bool:
-    """Whether a word is meant as an address: no name of a resource has a colon, three dots, or digits and dots alone."""
-    return not word or ":" in word or word.replace(".", "").isdigit() or word.count(".") == 3
+    """Whether a word is meant as an address: the name of a resource is an XML id, which begins with a letter or _."""
+    return ":" in word or not (word[:1].isalpha() or word.startswith("_"))
 
 
 def parse_destination(word: str, port: int | None = None) -> Destination:
