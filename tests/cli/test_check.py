@@ -102,6 +102,12 @@ def test_without_an_answer_of_ec2_it_is_unknown_within_seconds(node, effect) -> 
     assert told.seconds < 15
 
 
+@pytest.mark.parametrize("region, domain", [("cn-north-1", "amazonaws.com.cn"), ("us-gov-west-1", "amazonaws.com")])
+def test_an_endpoint_that_does_not_answer_is_told_with_its_domain(node, region: str, domain: str) -> None:
+    (endpoint,) = node.check(*node.overlay_ip(region=region)).named("endpoint")
+    assert endpoint["status"] == "unknown" and f"curl -sv https://ec2.{region}.{domain} " in endpoint["remedy"]
+
+
 def test_without_an_answer_of_imds_it_is_unknown_within_seconds(node) -> None:
     node.lab.imds.dead.add(node.lab.instance_id)
     told = node.check(*node.overlay_ip())

@@ -130,7 +130,10 @@ def check_endpoint(facts: Facts) -> Finding:
 
 
 def _reach(facts: Facts) -> str:
-    url = facts.p.endpoint_url or f"https://ec2.{facts.p.region or facts.get('region') or 'REGION'}.amazonaws.com"
+    region = facts.p.region or facts.get("region") or "REGION"
+    # All endpoints in China are in a domain of its own ("Endpoints and ARNs for Amazon Web Services in China").
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    url = facts.p.endpoint_url or f"https://ec2.{region}.{domain}"
     return f"curl -sv {url}   # a NAT gateway, a VPC endpoint for EC2, or a proxy in /etc/sysconfig/pacemaker"
 
 
