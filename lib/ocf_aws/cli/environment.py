@@ -7,11 +7,14 @@ Proxies and AWS_* of a login shell do not reach the agents: Pacemaker has what i
 from __future__ import annotations
 
 import os
-import shlex
+import re
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 FILES = (Path("/etc/sysconfig/pacemaker"), Path("/etc/default/pacemaker"))
+
+
+_QUOTED = re.compile(r"""\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)")""")
 
 
 def matters(name: str) -> bool:
@@ -35,13 +38,22 @@ def configured() -> dict[str, str] | None:
         return None
     found = {}
     for line in lines:
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if equals and name.isidentifier():
-            try:
-                found[name] = "".join(shlex.split(value, comments=True))
-            except ValueError:
-                found[name] = value
+        name, equals, value = line.partition("=")
+        if equals and name.strip().isidentifier():
+            found[name.strip()] = _value(value)
     return found
+
+
+def _value(text: str) -> str:
+    """A value as systemd reads it, which is no shell: quotes count at its beginning alone, blanks and # within it stay.
+
+    See EnvironmentFile= in systemd.exec(5).
+    """
+    value = ""
+    while quoted := _QUOTED.match(text):
+        value += quoted[1] or re.sub(r'\\(["\\`$])', r"\1", quoted[2] or "")
+        text = text[quoted.end() :]
+    return value + re.sub(r"\\(.)", r"\1", text.strip())
 
 
 def running() -> dict[str, str] | None:
