@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import time
 from collections.abc import Iterator
@@ -165,6 +166,24 @@ class Node:
                 yield running.stdout
             finally:
                 running.terminate()
+
+    @contextmanager
+    def start_on_terminal(self, *words: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+        """Run the command on a terminal of its own; yields the terminal, to be closed by the block, and the process."""
+        terminal, its_end = pty.openpty()
+        running = subprocess.Popen(
+            ["setsid", "--ctty", *COMMAND, *words],
+            env=self._command_variables(),
+            stdin=its_end,
+            stdout=its_end,
+            stderr=its_end,
+        )
+        os.close(its_end)
+        try:
+            yield terminal, running
+        finally:
+            running.kill()
+            running.wait()
 
     def _command_variables(self) -> dict[str, str]:
         return {**self.variables(), "PYTHONPATH": str(CHECKOUT / "lib"), **self.environ}

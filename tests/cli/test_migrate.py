@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
@@ -114,14 +115,18 @@ def test_on_a_full_disk_it_is_finished(old_agent: Any) -> None:
 
 
 def test_a_terminal_that_is_closed_does_not_end_it(old_agent: Any) -> None:
-    old_agent.write_program("cibadmin", SIGNALS.format(signal="HUP"))
-    assert old_agent.run("migrate", "rsc_ip", "--apply", "--force").status == 0
-    assert (old_agent.directory / "signalled").exists()
+    old_agent.write_program("cibadmin", SLOW)
+    with old_agent.start_on_terminal("migrate", "rsc_ip", "--apply", "--force") as (terminal, running):
+        told = b""
+        while b"1 put rsc_ip alone into maintenance: done" not in told:
+            told += os.read(terminal, 4096)
+        os.close(terminal)
+        assert running.wait(30) == 0
     assert_migrated(old_agent)
 
 
 def test_interrupted_it_says_how_to_go_on_and_does(old_agent: Any) -> None:
-    old_agent.write_program("cibadmin", SIGNALS.format(signal="INT"))
+    old_agent.write_program("cibadmin", INTERRUPTS)
     told = old_agent.run("migrate", "rsc_ip", "--apply", "--force")
     assert told.status == 128 + signal.SIGINT
     assert told.stderr == ("ocf-aws: interrupted: run the same command again, which goes on where this one stopped\n")
@@ -138,11 +143,18 @@ type=$(grep '<primitive id="rsc_ip"' "$CIB_file" | grep -o 'provider="[^"]*" typ
 exec sed -i '/<lrm_resource /s/provider="[^"]*" type="[^"]*"/'"$type/" "$CIB_file"
 """
 
-# The first change is made, and then its caller gets a signal.
-SIGNALS = """\
+# A change takes so long that the terminal is closed meanwhile.
+SLOW = """\
+#!/bin/sh
+case "$*" in *--modify*) sleep 1 ;; esac
+exec /usr/sbin/cibadmin "$@"
+"""
+
+# The first change is made, and then the operator presses Ctrl-C.
+INTERRUPTS = """\
 #!/bin/sh
 /usr/sbin/cibadmin "$@" || exit
 case "$*" in
-*--modify*) [ -e "$HOME/signalled" ] || {{ touch "$HOME/signalled"; kill -{signal} $PPID; sleep 0.1; }} ;;
+*--modify*) [ -e "$HOME/pressed" ] || { touch "$HOME/pressed"; kill -INT $PPID; sleep 0.1; } ;;
 esac
 """

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from ocf_aws.cli.arguments import parser
@@ -57,7 +58,8 @@ def main() -> None:
         # Somebody has read enough: `ocf-aws check | head`. A shell has this status of other commands too, and 0 says that
         # all is right.
         status = 128 + signal.SIGPIPE
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     # A call to EC2 that was given up may still hang.
     os._exit(status)
 
