@@ -274,6 +274,26 @@ class Node:
         for name in names or self.lab.vpc.route_tables:
             self.lab.create_route(name, CIDR, self.lab.primary_eni(host))
 
+    def answer_elsewhere(self) -> None:
+        """Let something that is not this node answer at the address; nothing does any more when the test ends."""
+        self.shell(
+            f"ip netns add elsewhere; ip link add out type veth peer name in netns elsewhere;"
+            f" ip link set out up; ip -n elsewhere link set in up; ip -n elsewhere link set lo up;"
+            f" ip address add 172.20.0.1/24 dev out; ip -n elsewhere address add 172.20.0.2/24 dev in;"
+            f" ip -n elsewhere address add {CIDR} dev in; ip route add {CIDR} via 172.20.0.2"
+        )
+
+    def forget_instance(self, host: str) -> None:
+        """Let neither the fencing device nor a tag nor a DNS name tell which instance a node is."""
+        self.edit_cib(f"{host}:{self.lab.hosts[host]}", "")
+        self.lab.ec2.operator().delete_tags(Resources=[self.lab.hosts[host]], Tags=[{"Key": "Name"}])
+
+    def make_remote(self, definition: str) -> None:
+        """Let node2 be a node of Pacemaker Remote, which this resource defines."""
+        self.edit_cib('<node id="2" uname="node2"/>', "")
+        self.edit_cib('<primitive id="service" class="ocf" provider="pacemaker" type="Dummy"/>', definition)
+        self.edit_cib('<node_state id="2"', '<node_state id="node2" remote_node="true"')
+
     def make_healthy(self) -> None:
         """What the guides tell an administrator to do before there is a resource."""
         operator = self.lab.ec2.operator()
@@ -296,6 +316,28 @@ class Node:
                 Egress=is_egress,
                 Ipv6CidrBlock="::/0",
             )
+
+
+def allow_what_policy_prints(node: Node) -> None:
+    """The rights of the agent alone: they do not tell of other instances."""
+    node.lab.ec2.allow(node.lab.instance_id, json.loads(node.run("policy", "rsc_ip", "--minimal").stdout))
+
+
+def forget_node2(node: Node) -> None:
+    """Nobody tells which instance node2 is."""
+    node.forget_instance("node2")
+
+
+UNKNOWN_PEERS = [allow_what_policy_prints, forget_node2]
+"""Why it may not be known which instance the other node is."""
+
+REMOTE_NODES = {
+    "remote": '<primitive id="node2" class="ocf" provider="pacemaker" type="remote"/>'
+    '<primitive id="service" class="ocf" provider="pacemaker" type="Dummy"/>',
+    "guest": '<primitive id="service" class="ocf" provider="pacemaker" type="Dummy"><meta_attributes id="service-meta">'
+    '<nvpair id="service-node" name="remote-node" value="node2"/></meta_attributes></primitive>',
+}
+"""What defines node2 as a node of Pacemaker Remote."""
 
 
 @pytest.fixture
@@ -321,4 +363,5 @@ def node(private_etc: None, single_node: SingleNode, tmp_path: Path) -> Iterator
     yield made
     # What a fault planted outside of /etc must not meet the tests of other files, in the same namespaces.
     subprocess.run(["ip", "link", "del", "ens6"], capture_output=True)
+    subprocess.run(["ip", "netns", "del", "elsewhere"], capture_output=True)
     Path("/run/udev/control").unlink(missing_ok=True)

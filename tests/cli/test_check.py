@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from cli.conftest import CIDR, REMOTE_NODES, UNKNOWN_PEERS
 from vpclab.ec2 import effects
 from vpclab.plan import ONE_ZONE
 
@@ -147,3 +148,67 @@ def test_without_a_resource_no_remedy_names_one(node) -> None:
     ):
         assert remedy in told.stdout
     assert "--resource" not in told.stdout
+
+
+# --- a standby node that does not know which instance the active one is ------------------------------------------------
+
+
+def serve_on_node2(node) -> None:
+    """The resource runs on the other node, and everybody says so."""
+    node.create_cluster()
+    node.create_routes("node2")
+    node.report("node2")
+
+
+@pytest.mark.parametrize("forget", UNKNOWN_PEERS, ids=lambda each: each.__name__)
+def test_an_instance_that_may_be_the_active_node_is_unknown_and_never_a_stranger(node, forget) -> None:
+    serve_on_node2(node)
+    forget(node)
+    node.answer_elsewhere()
+    told = node.check("rsc_ip")
+    known_by = {"ocf-aws policy --with-check", "aws ec2 create-tags --resources INSTANCE --tags Key=Name,Value=node2"}
+    for name in ("routes", "ip-answers"):
+        findings = told.named(name)
+        assert {each["status"] for each in findings} == {"unknown"}, findings
+        assert {each["remedy"] for each in findings} <= known_by
+    assert len(told.named("routes")) == 3
+    assert node.lab.hosts["node2"] in told.named("routes")[0]["detail"]
+    assert "replace-route" not in told.stdout
+
+
+@pytest.mark.parametrize("single_node", [ONE_ZONE], indirect=True)
+@pytest.mark.parametrize("forget", UNKNOWN_PEERS, ids=lambda each: each.__name__)
+def test_the_eni_of_an_instance_that_may_be_the_active_node_stays_there(node, forget) -> None:
+    attach_to_node2(node, make_ready_for_enis(node))
+    forget(node)
+    told = node.check("rsc_ip")
+    assert [each["status"] for each in told.named("eni-holder")] == ["unknown"]
+    assert "detach-network-interface" not in told.stdout
+
+
+def attach_to_node2(node, eni: str) -> None:
+    """The ENI is attached to the other node, which runs the resource."""
+    node.lab.ec2.times.attach = 0
+    node.lab.ec2.operator().attach_network_interface(
+        NetworkInterfaceId=eni, InstanceId=node.lab.hosts["node2"], DeviceIndex=1, NetworkCardIndex=0
+    )
+    node.report("node2")
+
+
+@pytest.mark.parametrize("kind", REMOTE_NODES)
+def test_a_node_of_pacemaker_remote_is_a_node(node, kind) -> None:
+    serve_on_node2(node)
+    node.make_remote(REMOTE_NODES[kind])
+    told = node.check("rsc_ip")
+    assert told.statuses() == HEALTHY, told.stdout
+    assert all("node2" in each["detail"] for each in told.named("routes"))
+
+
+def test_two_instances_are_two_nodes_whatever_they_are_called(node) -> None:
+    serve_on_node2(node)
+    node.lab.ec2.operator().replace_route(
+        RouteTableId=node.tables("b"), DestinationCidrBlock=CIDR, NetworkInterfaceId=node.lab.eni
+    )
+    node.forget_instance("node2")
+    (finding,) = [each for each in node.check("rsc_ip").named("routes") if each["status"] == "failed"]
+    assert "the tables disagree" in finding["detail"] and finding["remedy"].endswith("--restart")

@@ -294,12 +294,7 @@ def somebody_else_added_the_address(node: Any) -> None:
     prepare=delete_routes,
 )
 def something_else_answers(node: Any) -> None:
-    node.shell(
-        f"ip netns add elsewhere; ip link add out type veth peer name in netns elsewhere;"
-        f" ip link set out up; ip -n elsewhere link set in up; ip -n elsewhere link set lo up;"
-        f" ip address add 172.20.0.1/24 dev out; ip -n elsewhere address add 172.20.0.2/24 dev in;"
-        f" ip -n elsewhere address add {CIDR} dev in; ip route add {CIDR} via 172.20.0.2"
-    )
+    node.answer_elsewhere()
 
 
 @fault("ipv6", "sysctl -w net.ipv6.conf.ens5.disable_ipv6=0")
@@ -437,8 +432,7 @@ def the_network_acl_lets_nothing_out(node: Any) -> None:
 
 @fault("peers-found", "aws ec2 create-tags", status="warning")
 def nobody_says_which_instance_the_other_node_is(node: Any) -> None:
-    node.edit_cib(f"node1:{node.lab.hosts['node1']};node2:{node.lab.hosts['node2']}", "")
-    node.lab.ec2.operator().delete_tags(Resources=[node.lab.hosts["node2"]], Tags=[{"Key": "Name"}])
+    node.forget_instance("node2")
     WORDS["INSTANCE"] = node.lab.hosts["node2"]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cli.conftest import REMOTE_NODES, UNKNOWN_PEERS
 from vpclab.ec2 import effects
 from vpclab.plan import ONE_ZONE
 
@@ -187,3 +188,33 @@ def test_an_eni_that_another_node_has_stands_out(node: Any) -> None:
         "Pacemaker says Started node1, and the kernel of node1 has it not",
         f"EC2 has the ENI {attachment}, Pacemaker says Started node1",
     ]
+
+
+@pytest.mark.parametrize("forget", UNKNOWN_PEERS, ids=lambda each: each.__name__)
+def test_an_instance_that_may_be_the_active_node_is_unknown_and_no_disagreement(node: Any, forget: Any) -> None:
+    started(node, "node2")
+    forget(node)
+    view = status(node)
+    assert view["disagreements"] == []
+    assert any(text.startswith(f"whether {node.lab.hosts['node2']} is node2: ") for text in view["unknown"])
+
+
+def test_another_instance_is_not_this_node_whichever_it_is(node: Any) -> None:
+    started(node)
+    node.lab.ec2.operator().replace_route(
+        RouteTableId=node.tables("b"), DestinationCidrBlock=CIDR, NetworkInterfaceId=node.lab.primary_eni("node2")
+    )
+    node.forget_instance("node2")
+    assert status(node)["disagreements"] == [
+        f"{node.tables('b')} leads to {node.lab.hosts['node2']}, not to node1",
+    ]
+
+
+@pytest.mark.parametrize("kind", REMOTE_NODES)
+def test_a_node_of_pacemaker_remote_is_a_node(node: Any, kind: str) -> None:
+    started(node, "node2")
+    node.make_remote(REMOTE_NODES[kind])
+    view = status(node)
+    assert {(row["holder"], row["disagreement"]) for row in view["tables"]} == {("node2", "")}
+    # No connection to it runs here, so Pacemaker has doubts of its own.
+    assert view["unknown"] == []

@@ -27,6 +27,9 @@ API_SECONDS = 5
 
 TOTAL_SECONDS = 30.0
 
+HERE = "here"
+"""What this node is called where there may be no cluster that names it."""
+
 
 class Facts:
     """Facts by name: `facts["eni"]` is the fact, or raises the Failure by which it is not known.
@@ -119,6 +122,31 @@ class Facts:
         self._learn("cluster", query_status if cib else lambda: self["cib"])
 
     # --- what several checks ask --------------------------------------------------------------------------------------
+
+    def find_node(self, instance_id: str | None, eni_id: str | None = None) -> str | None:
+        """The node that is this instance or has this ENI: HERE, or another's name; None where no node is known to."""
+        target = self.get("target")
+        if instance_id and instance_id == self.get("instance_id") or target and eni_id == target.eni_id:
+            return HERE
+        peers = (self.get("peers") or {}).items()
+        return next(
+            (n for n, each in peers if each and (each.id == instance_id or eni_id in [e.id for e in each.interfaces])),
+            None,
+        )
+
+    def why_unknown(self, node: str | None = None) -> str:
+        """Why it is not known which instance that node is, or any node without a name; empty where it is known.
+
+        Unless it is empty, an instance that find_node does not find may be a node all the same.
+        """
+        try:
+            if node in (None, HERE):
+                self["instance_id"]
+            peers = {} if node == HERE else self["peers"]
+        except Failure as failure:
+            return str(failure)
+        missing = [name for name, peer in peers.items() if peer is None and node in (None, name)]
+        return f"no instance is known for node {', '.join(missing)}" if missing else ""
 
     def place(self) -> Place:
         """The ids for a policy; words in capitals between @ where one is not known."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ocf_aws.cli.definition import Definition
-from ocf_aws.cli.facts import Facts
+from ocf_aws.cli.facts import HERE, Facts
 from ocf_aws.cli.output import FOUND, OK, UNKNOWN
 
 
@@ -88,13 +88,13 @@ def _expected(view: View, facts: Facts) -> str | None:
     if len(view.nodes) == 1:
         return view.nodes[0]
     if facts.definition.primitive is None and _is_here(facts):
-        return "here"
+        return HERE
     return None
 
 
 def _local(facts: Facts) -> str:
     cluster = facts.get("cluster")
-    return cluster.local if cluster and facts.definition.primitive else "here"
+    return cluster.local if cluster and facts.definition.primitive else HERE
 
 
 def _is_here(facts: Facts) -> bool | None:
@@ -109,7 +109,7 @@ def _is_here(facts: Facts) -> bool | None:
 
 def _add_kernel(view: View, facts: Facts) -> None:
     is_here, local = _is_here(facts), _local(facts)
-    node = "" if local == "here" else f"{local}: "
+    node = "" if local == HERE else f"{local}: "
     if is_here is None:
         view.kernel = "unknown"
         return
@@ -149,6 +149,7 @@ def _add_tables(view: View, facts: Facts) -> None:
     implicit = [subnet for subnet in names if subnet not in explicit]
     selected = [route.table_id for route in routes]
     others = [table.route(facts.p.ip) for table in tables.values() if table.id not in selected]
+    doubts: list[str] = []
     for route in [*routes, *others]:
         table = tables.get(route.table_id)
         subnets = [names.get(subnet, subnet) for subnet in table.subnets] if table else []
@@ -160,6 +161,9 @@ def _add_tables(view: View, facts: Facts) -> None:
         entry = route.entry or {}
         holder = holder_name(facts, entry)
         state = entry.get("State", "active") if route.entry else "no route" if route.is_visible else "not found"
+        # A blackhole is one, whoever has had it.
+        doubt = _doubt(facts, holder, expected) if is_named and state == "active" else ""
+        doubts += [doubt] if doubt else []
         view.tables.append(
             TableRow(
                 route.table_id,
@@ -168,9 +172,10 @@ def _add_tables(view: View, facts: Facts) -> None:
                 holder,
                 entry.get("NetworkInterfaceId", ""),
                 state,
-                _table_problem(state, holder, expected, is_named),
+                _table_problem(state, holder, None if doubt else expected, is_named),
             )
         )
+    view.unknown += dict.fromkeys(doubts)
     wrong = [row for row in view.tables if row.disagreement]
     view.disagreements += [f"{row.id} {row.disagreement}" for row in wrong]
     if facts.failure("tables"):
@@ -190,13 +195,18 @@ def _table_problem(state: str, holder: str, expected: str | None, is_named: bool
 def holder_name(facts: Facts, entry: dict[str, Any]) -> str:
     """Who an entry leads to: a node by its name, else the instance, else whatever EC2 names; empty without a route."""
     eni, instance = entry.get("NetworkInterfaceId"), entry.get("InstanceId")
-    own = facts.get("target")
-    if instance and instance == facts.get("instance_id") or own and eni == own.eni_id:
-        return _local(facts)
-    for name, peer in (facts.get("peers") or {}).items():
-        if peer and (peer.id == instance or eni in [each.id for each in peer.interfaces]):
-            return str(name)
+    node = facts.find_node(instance, eni)
+    if node:
+        return _local(facts) if node == HERE else node
     return str(instance or eni or entry.get("GatewayId") or ("?" if entry else ""))
+
+
+def _doubt(facts: Facts, holder: str, expected: str | None) -> str:
+    """Why nobody can tell whether an instance or ENI is the expected node's; empty where that is known."""
+    if not expected or not holder.startswith(("i-", "eni-")) or holder in [_local(facts), *(facts.get("peers") or {})]:
+        return ""
+    reason = facts.why_unknown(HERE if expected == _local(facts) else expected)
+    return f"whether {holder} is {expected}: {reason}" if reason else ""
 
 
 def _add_source_dest(view: View, facts: Facts) -> None:
@@ -223,7 +233,11 @@ def _add_attachment(view: View, facts: Facts) -> None:
     holder = holder_name(facts, {"InstanceId": eni.holder}) if eni.holder else ""
     view.attachment = f"{eni.attachment_text}{f' ({holder})' if holder and holder != eni.holder else ''}"
     expected = _expected(view, facts)
-    if expected and (holder != expected or eni.attachment_status not in ("attached", "attaching")):
+    is_attached = eni.attachment_status in ("attached", "attaching")
+    doubt = _doubt(facts, holder, expected)
+    if doubt and is_attached:
+        view.unknown.append(doubt)
+    elif expected and (holder != expected or not is_attached):
         view.disagreements.append(f"EC2 has the ENI {view.attachment}, Pacemaker says {view.cluster}")
-    if not expected and facts.definition.primitive and eni.holder == facts.get("instance_id") and view.nodes == []:
+    if facts.definition.primitive and eni.holder and facts.find_node(eni.holder) == HERE and view.nodes == []:
         view.disagreements.append(f"the ENI is attached here, and Pacemaker says {view.cluster}")

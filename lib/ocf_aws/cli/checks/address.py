@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from shutil import which
 
+from ocf_aws.cli.checks.peers import find_doubt
 from ocf_aws.cli.checks.remedies import delete_parameter, set_parameter
 from ocf_aws.cli.checks.routes import find_holder
 from ocf_aws.cli.cluster.cib import is_managed
@@ -114,7 +115,10 @@ def check_answers(facts: Facts) -> Finding:
     except (OSError, subprocess.TimeoutExpired):
         answers = False
     if answers:
-        return failed(f"something outside of the cluster answers at {ip}", f"ip neighbour show {ip}; ip route get {ip}")
+        doubt = find_doubt(facts, f"something answers at {ip}, which may be a node of this cluster")
+        return doubt or failed(
+            f"something outside of the cluster answers at {ip}", f"ip neighbour show {ip}; ip route get {ip}"
+        )
     return passed("nobody else answers")
 
 

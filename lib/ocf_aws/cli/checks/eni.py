@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ocf_aws.aws.network_interfaces import Eni
+from ocf_aws.cli.checks.peers import find_doubt
 from ocf_aws.cli.checks.remedies import delete_parameter, set_parameter
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, warning
@@ -65,14 +66,14 @@ def check_holder(facts: Facts) -> Finding:
     eni = facts["moved_eni"]
     if eni is None or not eni.holder:
         return passed("attached to no instance")
-    known = {facts.get("instance_id"): "this node"}
-    known |= {peer.id: name for name, peer in (facts.get("peers") or {}).items() if peer}
-    if facts.get("cib") is not None and facts.get("peers") is not None and eni.holder not in known:
-        return failed(
-            f"{eni.id} is {eni.attachment_text}, which is no node of this cluster: a start would take it away",
-            f"aws ec2 detach-network-interface --attachment-id {eni.attachment_id}",
-        )
-    return passed(f"{eni.attachment_text} ({known.get(eni.holder, 'another instance')})")
+    node = facts.find_node(eni.holder)
+    if node or facts.get("cib") is None:
+        return passed(f"{eni.attachment_text} ({node or 'another instance'})")
+    doubt = find_doubt(facts, f"{eni.id} is {eni.attachment_text}, which may be a node of this cluster")
+    return doubt or failed(
+        f"{eni.id} is {eni.attachment_text}, which is no node of this cluster: a start would take it away",
+        f"aws ec2 detach-network-interface --attachment-id {eni.attachment_id}",
+    )
 
 
 @CHECKS.add("eni-room")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ocf_aws.aws.errors import AccessDenied
 from ocf_aws.aws.vpc import Instance
 from ocf_aws.cli.facts import Facts
-from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, warning
+from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, unknown, warning
 
 CHECKS = Checks()
 
@@ -21,6 +22,22 @@ def _alone(facts: Facts) -> Finding | None:
     return None
 
 
+def find_doubt(facts: Facts, detail: str) -> Finding | None:
+    """What is to be said of an instance that may be a node, as a node's instance is not known; None where all are known."""
+    reason = facts.why_unknown()
+    if not reason:
+        return None
+    missing = [name for name, peer in (facts.get("peers") or {}).items() if peer is None]
+    remedy = _name_instance(missing[0]) if missing else ""
+    if isinstance(facts.failure("peers"), AccessDenied):
+        remedy = "ocf-aws policy --with-check"
+    return unknown(f"{detail}: {reason}", remedy)
+
+
+def _name_instance(node: str) -> str:
+    return f"aws ec2 create-tags --resources INSTANCE --tags Key=Name,Value={node}"
+
+
 @CHECKS.add("peers-found")
 def check_found(facts: Facts) -> Iterator[Finding]:
     """Is an instance known for each node?"""
@@ -31,7 +48,7 @@ def check_found(facts: Facts) -> Iterator[Finding]:
     for name in missing:
         yield warning(
             f"no instance is known for node {name}: neither pcmk_host_map nor the tag Name nor a private DNS name tells",
-            f"aws ec2 create-tags --resources INSTANCE --tags Key=Name,Value={name}",
+            _name_instance(name),
         )
     if not missing:
         yield passed(", ".join(f"{name} is {peer.id}" for name, peer in _peers(facts).items()) or "one node alone")

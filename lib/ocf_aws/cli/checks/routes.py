@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from ocf_aws.aws import vpc
 from ocf_aws.aws.route_tables import Route
+from ocf_aws.cli.checks.peers import find_doubt
 from ocf_aws.cli.checks.remedies import create_route, replace_route, restart, set_parameter
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, passed, warning
-from ocf_aws.ocf.errors import Failure, HardError
+from ocf_aws.ocf.errors import HardError
 
 CHECKS = Checks()
 
@@ -48,7 +49,7 @@ def check_tables(facts: Facts) -> Iterator[Finding]:
 def check_routes(facts: Facts) -> Iterator[Finding]:
     """What each table says of the address now."""
     ip = facts.p.ip
-    right = []
+    right, doubtful = [], []
     for route in facts["routes"]:
         if not route.is_visible:
             continue
@@ -70,16 +71,19 @@ def check_routes(facts: Facts) -> Iterator[Finding]:
                 f"{route.table_id} sends {ip} into a blackhole ({entry.get('NetworkInterfaceId', 'its target is gone')})",
                 replace_route(facts, route.table_id),
             )
-        elif (holder := find_holder(facts, route)) is None:
-            yield warning(
-                f"{route.table_id} sends {ip} to {entry.get('InstanceId') or entry.get('NetworkInterfaceId') or 'a gateway'},"
-                " which is no node of this cluster",
-                replace_route(facts, route.table_id),
-            )
-        else:
+        elif holder := find_holder(facts, route):
             right.append(f"{route.table_id} {holder}")
-    if len({word.partition(" ")[2] for word in right if not word.endswith("none yet")}) > 1:
-        yield failed(f"the tables disagree: {', '.join(right)}", restart(facts))
+        else:
+            there = entry.get("InstanceId") or entry.get("NetworkInterfaceId")
+            told = f"{route.table_id} sends {ip} to {there or 'a gateway'}, which"
+            doubt = find_doubt(facts, f"{told} may be a node of this cluster") if there else None
+            if doubt:
+                doubtful.append(f"{route.table_id} {there}")
+            yield doubt or warning(f"{told} is no node of this cluster", replace_route(facts, route.table_id))
+    # Two instances are two nodes, whatever they are called.
+    found = [word for word in [*right, *doubtful] if not word.endswith("none yet")]
+    if len({word.partition(" ")[2] for word in found}) > 1:
+        yield failed(f"the tables disagree: {', '.join(found)}", restart(facts))
     elif right:
         yield passed(", ".join(right))
 
@@ -139,17 +143,11 @@ def check_strays(facts: Facts) -> Iterator[Finding]:
 
 
 def find_holder(facts: Facts, route: Route) -> str | None:
-    """The node that a table sends the address to, None where it is none of this cluster or not known to be."""
+    """The node that a table sends the address to, None where none is known to be there."""
     if route.entry is None:
         return None
-    eni, instance = route.entry.get("NetworkInterfaceId"), route.entry.get("InstanceId")
-    target = facts.get("target")
-    if target and eni == target.eni_id or instance and instance == facts.get("instance_id"):
-        return "here"
-    for name, peer in (facts.get("peers") or {}).items():
-        if peer and (peer.id == instance or eni in [each.id for each in peer.interfaces]):
-            return str(name)
-    if isinstance(facts.failure("peers"), Failure) and facts.get("cib") is None:
+    node = facts.find_node(route.entry.get("InstanceId"), route.entry.get("NetworkInterfaceId"))
+    if node is None and facts.get("cib") is None:
         # Without a cluster nobody tells who the other nodes are.
         return "another instance"
-    return None
+    return node

@@ -137,6 +137,14 @@ class Cib:
         return {node: lifetime for node, (value, lifetime) in found.items() if is_on(value)}
 
     @property
+    def all_nodes(self) -> tuple[str, ...]:
+        """The cluster's nodes, and those of Pacemaker Remote: resources, or guests that are named by one ("Pacemaker Remote")."""
+        remote = [each.id for each in self.primitives if each.spec == "ocf:pacemaker:remote"]
+        guests = [each.meta["remote-node"] for each in self.primitives if each.meta.get("remote-node")]
+        # Some of them are in <nodes> too: those with an attribute.
+        return tuple(dict.fromkeys([*self.nodes, *remote, *guests]))
+
+    @property
     def ours(self) -> list[Primitive]:
         """The resources of our agents."""
         return [each for each in self.primitives if each.is_ours]

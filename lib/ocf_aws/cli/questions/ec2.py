@@ -87,7 +87,7 @@ def _find_peers(facts: Facts) -> dict[str, vpc.Instance | None]:
     """The other nodes' instances by node name: by the fencing device's map, else by tag Name or private DNS name."""
     ec2: Client = facts["ec2"]
     cluster: ClusterStatus = facts["cluster"]
-    names = [name for name in facts["cib"].nodes if name != cluster.local]
+    names = [name for name in facts["cib"].all_nodes if name != cluster.local]
     mapped = facts["cib"].instance_ids()
     ids = [mapped[name] for name in names if name in mapped]
     found: dict[str, vpc.Instance | None] = dict.fromkeys(names)
