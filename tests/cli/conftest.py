@@ -274,6 +274,38 @@ class Node:
         for name in names or self.lab.vpc.route_tables:
             self.lab.create_route(name, CIDR, self.lab.primary_eni(host))
 
+    def serve_by_second_enis(self, index: int = 1) -> dict[str, str]:
+        """Let ens6 carry the address on both nodes, and node2 serve; returns its ENIs by node, where the check is off.
+
+        At the primary ENIs the check stays on. index: device index of the one at node2.
+        """
+        operator = self.lab.ec2.operator()
+        self.lab.ec2.times.attach = 0
+        enis = {}
+        for host, subnet, place in (("node1", "a", 1), ("node2", "b", index)):
+            created = operator.create_network_interface(
+                SubnetId=self.lab.vpc.subnets[subnet], Groups=[self.lab.vpc.security_group_id]
+            )
+            enis[host] = str(created["NetworkInterface"]["NetworkInterfaceId"])
+            primary = self.lab.primary_eni(host)
+            operator.attach_network_interface(
+                NetworkInterfaceId=enis[host],
+                InstanceId=self.lab.hosts[host],
+                DeviceIndex=place,
+                NetworkCardIndex=0,
+            )
+            for eni, is_on in ((primary, True), (enis[host], False)):
+                operator.modify_network_interface_attribute(NetworkInterfaceId=eni, SourceDestCheck={"Value": is_on})
+        mac = self.lab.describe_eni(enis["node1"])["MacAddress"]
+        self.shell(
+            f"ip link add ens6 address {mac} type veth peer name wire6; ip link set wire6 up; ip link set ens6 up"
+        )
+        self.create_cluster(interface="ens6")
+        for table in self.lab.vpc.route_tables:
+            self.lab.create_route(table, CIDR, enis["node2"])
+        self.report("node2")
+        return enis
+
     def answer_elsewhere(self) -> None:
         """Let something that is not this node answer at the address; nothing does any more when the test ends."""
         self.shell(

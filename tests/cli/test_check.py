@@ -212,3 +212,30 @@ def test_two_instances_are_two_nodes_whatever_they_are_called(node) -> None:
     node.forget_instance("node2")
     (finding,) = [each for each in node.check("rsc_ip").named("routes") if each["status"] == "failed"]
     assert "the tables disagree" in finding["detail"] and finding["remedy"].endswith("--restart")
+
+
+# --- an address that is not on the primary ENI -------------------------------------------------------------------------
+
+
+def test_a_healthy_node_passes_where_the_second_enis_carry_the_address(node) -> None:
+    node.serve_by_second_enis()
+    told = node.check("rsc_ip")
+    assert told.statuses() == HEALTHY, told.stdout
+
+
+def test_the_check_of_the_eni_that_carries_the_address_counts(node) -> None:
+    enis = node.serve_by_second_enis()
+    node.lab.ec2.operator().modify_network_interface_attribute(
+        NetworkInterfaceId=enis["node2"], SourceDestCheck={"Value": True}
+    )
+    (finding,) = node.check("rsc_ip").named("peers-source-dest-check")
+    assert finding["status"] == "failed" and enis["node2"] in finding["remedy"]
+
+
+def test_where_the_device_indexes_differ_the_routes_tell_which_eni_carries_the_address(node) -> None:
+    node.serve_by_second_enis(index=2)
+    assert node.check("rsc_ip").statuses() == HEALTHY
+    for table in node.lab.vpc.route_tables:
+        node.lab.ec2.operator().delete_route(RouteTableId=node.tables(table), DestinationCidrBlock=CIDR)
+    (finding,) = node.check("rsc_ip").named("peers-source-dest-check")
+    assert finding["status"] == "unknown" and "describe-network-interfaces" in finding["remedy"]

@@ -218,3 +218,19 @@ def test_a_node_of_pacemaker_remote_is_a_node(node: Any, kind: str) -> None:
     assert {(row["holder"], row["disagreement"]) for row in view["tables"]} == {("node2", "")}
     # No connection to it runs here, so Pacemaker has doubts of its own.
     assert view["unknown"] == []
+
+
+def test_all_agree_where_the_second_enis_carry_the_address(node: Any) -> None:
+    node.serve_by_second_enis()
+    view = status(node)
+    assert (view["disagreements"], view["unknown"]) == ([], [])
+    assert view["source_dest"] == "node1 off, node2 off"
+
+
+def test_without_a_route_nobody_tells_which_of_the_other_enis_carries_the_address(node: Any) -> None:
+    node.serve_by_second_enis(index=2)
+    for table in node.lab.vpc.route_tables:
+        node.lab.ec2.operator().delete_route(RouteTableId=node.tables(table), DestinationCidrBlock=CIDR)
+    view = status(node)
+    assert view["source_dest"] == "node1 off, node2 unknown"
+    assert view["unknown"] == [f"which ENI of node2 carries {IP}, and so its source/destination check"]

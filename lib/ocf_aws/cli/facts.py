@@ -11,6 +11,7 @@ from typing import Any
 
 from ocf_aws.aws.client import open_ec2
 from ocf_aws.aws.imds import Imds, open_imds
+from ocf_aws.aws.vpc import Instance, Interface
 from ocf_aws.cli.agent_files import ENI_MOVE, OVERLAY_IP
 from ocf_aws.cli.cluster.status import query_status
 from ocf_aws.cli.definition import Definition, load
@@ -147,6 +148,19 @@ class Facts:
             return str(failure)
         missing = [name for name, peer in peers.items() if peer is None and node in (None, name)]
         return f"no instance is known for node {', '.join(missing)}" if missing else ""
+
+    def carrier(self, peer: Instance) -> Interface | None:
+        """The ENI of another node that carries the overlay IP while that node is active; None where nobody tells.
+
+        The primary one as here, else the one with the same device index as here, else the one that a route leads to.
+        """
+        mac, own = self.get("mac"), self.get("own_eni")
+        if self.is_eni_move or not self.p.interface or mac and mac == self.get("primary_mac"):
+            return peer.primary
+        targets = [route.entry.get("NetworkInterfaceId") for route in self.get("routes") or [] if route.entry]
+        alike = [each for each in peer.interfaces if own and each.device_index == own.device_index]
+        led_to = [each for each in peer.interfaces if each.id in targets]
+        return next(iter(alike + led_to), None)
 
     def place(self) -> Place:
         """The ids for a policy; words in capitals between @ where one is not known."""

@@ -211,13 +211,18 @@ def _doubt(facts: Facts, holder: str, expected: str | None) -> str:
 
 def _add_source_dest(view: View, facts: Facts) -> None:
     own, peers, expected = facts.get("own_eni"), facts.get("peers") or {}, _expected(view, facts)
-    told = [(_local(facts), own.source_dest_check)] if own else []
-    told += [(name, peer.primary.source_dest_check) for name, peer in peers.items() if peer and peer.primary]
-    view.source_dest = ", ".join(f"{name} {'on' if is_on else 'off'}" for name, is_on in told) or "unknown"
-    if (expected, True) in told and facts.p.source_dest_check != "ignore":
+    enis = {_local(facts): own} if own else {}
+    enis |= {name: facts.carrier(peer) for name, peer in peers.items() if peer}
+    words = {name: "unknown" if eni is None else "on" if eni.source_dest_check else "off" for name, eni in enis.items()}
+    view.source_dest = ", ".join(f"{name} {word}" for name, word in words.items()) or "unknown"
+    if expected is None or facts.p.source_dest_check == "ignore":
+        return
+    if words.get(expected) == "on":
         view.disagreements.append(
             f"the source/destination check of {expected} is on: EC2 drops packets for {facts.p.ip}"
         )
+    if words.get(expected) == "unknown":
+        view.unknown.append(f"which ENI of {expected} carries {facts.p.ip}, and so its source/destination check")
 
 
 def _add_attachment(view: View, facts: Facts) -> None:

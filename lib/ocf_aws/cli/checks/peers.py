@@ -108,16 +108,24 @@ def check_source_dest(facts: Facts) -> Iterator[Finding]:
     if alone := _alone(facts):
         yield alone
         return
-    # EC2 starts an instance with the check that it had; the primary ENI is the agent's default.
-    on = {name: peer.primary for name, peer in _peers(facts).items() if peer.primary and peer.primary.source_dest_check}
-    for name, eni in on.items():
-        if facts.p.source_dest_check != "disable":
+    if facts.p.source_dest_check == "disable":
+        yield passed("start turns it off at their ENIs")
+        return
+    peers = _peers(facts)
+    enis = {name: facts.carrier(peer) for name, peer in peers.items()}
+    for name, eni in enis.items():
+        if eni is None:
+            yield unknown(
+                f"not known which ENI of {name} is to carry {facts.p.ip}",
+                f"aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values={peers[name].id}",
+            )
+        elif eni.source_dest_check:
             yield failed(
                 f"on at {eni.id} of {name}: EC2 drops packets for {facts.p.ip} there",
                 f"aws ec2 modify-network-interface-attribute --network-interface-id {eni.id} --no-source-dest-check",
             )
-    if not on or facts.p.source_dest_check == "disable":
-        yield passed("off at their ENIs" if not on else "start turns it off there")
+    if all(eni and not eni.source_dest_check for eni in enis.values()):
+        yield passed("off at their ENIs")
 
 
 @CHECKS.add("peers-role")
