@@ -239,3 +239,41 @@ def test_where_the_device_indexes_differ_the_routes_tell_which_eni_carries_the_a
         node.lab.ec2.operator().delete_route(RouteTableId=node.tables(table), DestinationCidrBlock=CIDR)
     (finding,) = node.check("rsc_ip").named("peers-source-dest-check")
     assert finding["status"] == "unknown" and "describe-network-interfaces" in finding["remedy"]
+
+
+# --- commands that change a route --------------------------------------------------------------------------------------
+
+
+def remedy_for_a_blackhole(node) -> str:
+    """What check prints where the route of one table leads to an ENI that nobody has."""
+    operator = node.lab.ec2.operator()
+    created = operator.create_network_interface(SubnetId=node.lab.vpc.subnets["a"])["NetworkInterface"]
+    operator.replace_route(
+        RouteTableId=node.tables("b"), DestinationCidrBlock=CIDR, NetworkInterfaceId=created["NetworkInterfaceId"]
+    )
+    (finding,) = [each for each in node.check("rsc_ip").named("routes") if each["status"] == "failed"]
+    return str(finding["remedy"])
+
+
+@pytest.mark.parametrize("host", ["node1", "node2"])
+def test_a_route_is_to_lead_to_the_node_that_serves(node, host) -> None:
+    node.create_cluster()
+    node.create_routes(host)
+    node.report(host)
+    remedy = remedy_for_a_blackhole(node)
+    assert remedy.endswith(f"--network-interface-id {node.lab.primary_eni(host)}")
+    node.shell(remedy)
+    assert {each["status"] for each in node.check("rsc_ip").named("routes")} == {"passed"}
+
+
+def test_a_route_is_to_lead_to_the_eni_that_carries_the_address(node) -> None:
+    enis = node.serve_by_second_enis()
+    assert remedy_for_a_blackhole(node).endswith(f"--network-interface-id {enis['node2']}")
+
+
+@pytest.mark.parametrize("nodes", [["node2"], ["node1", "node2"]], ids=["unknown instance", "two nodes"])
+def test_a_person_names_the_eni_where_it_is_not_known_which_node_serves(node, nodes) -> None:
+    serve_on_node2(node)
+    node.report(*nodes)
+    node.forget_instance("node2")
+    assert remedy_for_a_blackhole(node).endswith("--network-interface-id ENI_OF_THE_ACTIVE_NODE")

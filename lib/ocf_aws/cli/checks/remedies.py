@@ -41,7 +41,7 @@ def reset_meta(primitive: Primitive, name: str, default: str) -> str:
 
 
 def create_route(facts: Facts, table_id: str) -> str:
-    """The command that gives a table a route to this node, or to the active one where this one's ENI is unknown."""
+    """The command that gives a table a route to the node that serves, or to this one where none does."""
     return _route_command(facts, "create-route", table_id)
 
 
@@ -53,8 +53,23 @@ def replace_route(facts: Facts, table_id: str) -> str:
 def _route_command(facts: Facts, verb: str, table_id: str) -> str:
     ip = facts.p.ip
     flag = "--destination-ipv6-cidr-block" if ip.is_ipv6 else "--destination-cidr-block"
-    eni = facts.get("eni_id") or "ENI_OF_THE_ACTIVE_NODE"
+    eni = _active_eni(facts) or "ENI_OF_THE_ACTIVE_NODE"
     return f"aws ec2 {verb} --route-table-id {table_id} {flag} {ip.network} --network-interface-id {eni}"
+
+
+def _active_eni(facts: Facts) -> str | None:
+    """Id of the ENI of the node that serves, or of this one where none does; None where it is not known."""
+    primitive, cluster = facts.definition.primitive, facts.get("cluster")
+    if primitive and cluster is None:
+        return None
+    status = cluster.resources.get(primitive.id) if primitive else None
+    nodes = status.nodes if status else ()
+    if not nodes or nodes == (cluster.local,):
+        own: str | None = facts.get("eni_id")
+        return own
+    peer = (facts.get("peers") or {}).get(nodes[0]) if len(nodes) == 1 else None
+    carrier = facts.carrier(peer) if peer else None
+    return carrier.id if carrier else None
 
 
 def restart(facts: Facts) -> str:
