@@ -375,7 +375,7 @@ def a_table_is_full(node: Any) -> None:
         operator.create_route(RouteTableId=node.tables("clients"), DestinationCidrBlock=cidr, NetworkInterfaceId=eni)
 
 
-@fault("coverage", "--set-parameter routing_table", status="warning")
+@fault("coverage", "# first let the IAM policy allow rtb-", status="warning")
 def a_subnets_table_is_left_out(node: Any) -> None:
     node.set(routing_table=node.tables("a", "b"))
     delete_routes(node, "clients")
@@ -388,9 +388,28 @@ def the_main_tables_subnets_are_left_out(node: Any) -> None:
     )
 
 
-@fault("stray-routes", "--set-parameter routing_table", status="warning")
+@fault("stray-routes", "# first let the IAM policy allow rtb-", status="warning")
 def a_table_that_is_not_named_has_a_route(node: Any) -> None:
     node.set(routing_table=node.tables("a", "b"))
+
+
+def select_by_tag(node: Any, *names: str) -> None:
+    """Name all tables by a tag that these have."""
+    node.lab.ec2.operator().create_tags(
+        Resources=node.tables(*names).split(","), Tags=[{"Key": "cluster", "Value": "prd"}]
+    )
+    node.set(routing_table="tag:cluster=prd")
+
+
+@fault("coverage", "--tags Key=cluster,Value=prd   # first let the IAM policy", status="warning")
+def a_subnets_table_has_not_the_tag(node: Any) -> None:
+    select_by_tag(node, "a", "b")
+    delete_routes(node, "clients")
+
+
+@fault("stray-routes", "--tags Key=cluster,Value=prd   # first let the IAM policy", status="warning")
+def a_table_without_the_tag_has_a_route(node: Any) -> None:
+    select_by_tag(node, "a", "b")
 
 
 def check_on(node: Any, host: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from shlex import quote
+
 from ocf_aws.cli.cluster.cib import Primitive
 from ocf_aws.cli.facts import Facts
 
@@ -16,6 +19,20 @@ def set_parameter(facts: Facts, name: str, value: str) -> str:
 def set_parameter_of(resource: str, name: str, value: str) -> str:
     """The command that changes a parameter of a resource or fencing device."""
     return f"crm_resource --resource {resource} --set-parameter {name} --parameter-value '{value}'"
+
+
+def add_table(facts: Facts, selected: Iterable[str], table_id: str) -> str:
+    """The command that adds a route table to those that the definition selects: by their tag where it names one, else by
+    ids.
+    """
+    tags = facts.p.routing_table.tags
+    if tags:
+        tag = quote("Key={},Value={}".format(*tags[0]))
+        command = f"aws ec2 create-tags --resources {table_id} --tags {tag}"
+    else:
+        command = set_parameter(facts, "routing_table", ",".join([*selected, table_id]))
+    # A start that may not write one of its tables fails, and bans the node.
+    return f"{command}   # first let the IAM policy allow {table_id}: ocf-aws policy prints the statement"
 
 
 def delete_parameter(facts: Facts, name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ocf_aws.aws import vpc
 from ocf_aws.aws.route_tables import Route
 from ocf_aws.cli.checks.peers import find_doubt
-from ocf_aws.cli.checks.remedies import create_route, replace_route, restart, set_parameter
+from ocf_aws.cli.checks.remedies import add_table, create_route, replace_route, restart, set_parameter
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, passed, warning
 from ocf_aws.ocf.errors import HardError
@@ -121,7 +121,7 @@ def check_coverage(facts: Facts) -> Iterator[Finding]:
             yield warning(
                 f"{'main table ' if table.is_main else ''}{table.id} has no route:"
                 f" clients in {', '.join(names.get(subnet, subnet) for subnet in subnets)} cannot reach {facts.p.ip}",
-                set_parameter(facts, "routing_table", ",".join([*selected, table.id])),
+                add_table(facts, selected, table.id),
             )
     if not uncovered:
         facts["subnets"]
@@ -136,7 +136,7 @@ def check_strays(facts: Facts) -> Iterator[Finding]:
     for table_id in strays:
         yield warning(
             f"{table_id} has a route for {facts.p.ip}, and is not in the definition: it does not move",
-            set_parameter(facts, "routing_table", ",".join([*sorted(selected), table_id])),
+            add_table(facts, sorted(selected), table_id),
         )
     if not strays:
         yield passed("no other table has a route")
