@@ -169,8 +169,8 @@ def test_without_a_cluster_the_parameters_are_enough(node: Any) -> None:
     assert node.lab.hosts["node2"] in told.stdout
 
 
-@pytest.mark.parametrize("single_node", [ONE_ZONE], indirect=True)
-def test_an_eni_that_another_node_has_stands_out(node: Any) -> None:
+def attach_to_node2(node: Any) -> None:
+    """An ENI that moves is attached to the other node, which runs the resource."""
     operator = node.lab.ec2.operator()
     node.lab.ec2.times.attach = 0
     answer = operator.create_network_interface(SubnetId=node.lab.vpc.subnets["a"], PrivateIpAddress="10.0.1.50")
@@ -180,6 +180,11 @@ def test_an_eni_that_another_node_has_stands_out(node: Any) -> None:
     )
     node.create_cluster("aws-eni-move", eni_id=eni)
     node.report("node2")
+
+
+@pytest.mark.parametrize("single_node", [ONE_ZONE], indirect=True)
+def test_an_eni_that_another_node_has_stands_out(node: Any) -> None:
+    attach_to_node2(node)
     assert status(node)["disagreements"] == []
     node.report("node1")
     said = status(node)["disagreements"]
@@ -197,6 +202,16 @@ def test_an_instance_that_may_be_the_active_node_is_unknown_and_no_disagreement(
     view = status(node)
     assert view["disagreements"] == []
     assert any(text.startswith(f"whether {node.lab.hosts['node2']} is node2: ") for text in view["unknown"])
+
+
+@pytest.mark.parametrize("single_node", [ONE_ZONE], indirect=True)
+@pytest.mark.parametrize("forget", UNKNOWN_PEERS, ids=lambda each: each.__name__)
+def test_an_eni_of_an_instance_that_may_be_the_active_node_is_unknown(node: Any, forget: Any) -> None:
+    attach_to_node2(node)
+    forget(node)
+    view = status(node)
+    assert view["disagreements"] == []
+    assert len(view["unknown"]) == 1 and view["unknown"][0].startswith(f"whether {node.lab.hosts['node2']} is node2: ")
 
 
 def test_another_instance_is_not_this_node_whichever_it_is(node: Any) -> None:
