@@ -84,6 +84,15 @@ def test_each_node_whose_instance_is_not_known_has_a_word_of_its_own(node: Any) 
     assert node.lab.hosts["node2"] in told.stdout and "@NODE2_ID@" not in told.stdout
 
 
+def test_it_names_the_enis_that_carry_the_address(node: Any) -> None:
+    enis = node.serve_by_second_enis()
+    node.set(source_dest_check="disable")
+    (statement,) = (
+        each for each in json.loads(node.run("policy", "rsc_ip").stdout)["Statement"] if "Off" in each["Sid"]
+    )
+    assert {arn.rpartition("/")[2] for arn in statement["Resource"]} == set(enis.values())
+
+
 @pytest.mark.parametrize(
     "more, told",
     [

@@ -170,7 +170,8 @@ class Facts:
         nodes, enis = [self.get("instance_id") or "@NODE1_ID@"], [self.get("eni_id") or "@ENI_1@"]
         for number, peer in enumerate(others, 2):
             nodes.append(peer.id if peer else f"@NODE{number}_ID@")
-            enis.append(peer.primary.id if peer and peer.primary else f"@ENI_{number}@")
+            carrier = self.carrier(peer) if peer else None
+            enis.append(carrier.id if carrier else f"@ENI_{number}@")
         selector = self.p.routing_table if self.is_overlay_ip else None
         roles = self.get("role") or []
         return Place(
