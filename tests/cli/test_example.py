@@ -34,6 +34,18 @@ def test_ids_names_and_tables_are_those_of_this_place(node: Any) -> None:
     assert "@" not in told.stdout.replace("two @:", "")
 
 
+def test_the_main_table_is_named_where_a_subnet_uses_it_without_naming_it(node: Any) -> None:
+    node.create_cluster()
+    operator = node.lab.ec2.operator()
+    vpc_id = operator.describe_subnets()["Subnets"][-1]["VpcId"]
+    in_vpc = {"Name": "vpc-id", "Values": [vpc_id]}
+    is_main = {"Name": "association.main", "Values": ["true"]}
+    (table,) = operator.describe_route_tables(Filters=[in_vpc, is_main])["RouteTables"]
+    assert table["RouteTableId"] not in node.run("example", "postgresql").stdout
+    operator.create_subnet(VpcId=vpc_id, CidrBlock="10.0.77.0/24", AvailabilityZone="eu-central-1a")
+    assert table["RouteTableId"] in node.run("example", "postgresql").stdout
+
+
 def test_a_name_that_is_not_there_is_a_wrong_command_line(node: Any) -> None:
     told = node.run("example", "oracle")
     assert told.status == 2 and "postgresql" in told.stderr

@@ -68,7 +68,7 @@ def known_values() -> dict[str, str]:
         found[f"NODE{number}"] = name
         found[f"NODE{number}_ID"] = peer.id if peer else None
     # Every table whose subnets may have clients or nodes.
-    tables = [table.id for table in facts.get("tables") or [] if table.subnets]
+    tables = [table.id for table in facts.get("tables") or [] if facts.subnets_of(table)]
     found["ROUTE_TABLES"] = ",".join(tables) or None
     return {name: value for name, value in found.items() if value}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ocf_aws.aws.client import open_ec2
 from ocf_aws.aws.imds import Imds, open_imds
-from ocf_aws.aws.vpc import Instance, Interface
+from ocf_aws.aws.vpc import Instance, Interface, Table
 from ocf_aws.cli.agent_files import ENI_MOVE, OVERLAY_IP
 from ocf_aws.cli.cluster.status import query_status
 from ocf_aws.cli.definition import Definition, load
@@ -161,6 +161,12 @@ class Facts:
         alike = [each for each in peer.interfaces if own and each.device_index == own.device_index]
         led_to = [each for each in peer.interfaces if each.id in targets]
         return next(iter(alike + led_to), None)
+
+    def subnets_of(self, table: Table) -> list[str]:
+        """The ids of the subnets that use a route table: those that name it, and of the main one those that name none."""
+        named = {subnet for each in self["tables"] for subnet in each.subnets}
+        others = [subnet.id for subnet in self.get("subnets") or [] if subnet.id not in named]
+        return [*table.subnets, *(others if table.is_main else [])]
 
     def place(self) -> Place:
         """The ids for a policy; words in capitals between @ where one is not known."""

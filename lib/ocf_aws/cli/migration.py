@@ -115,7 +115,7 @@ class Migration:
                     self._go_back()
             except Exception as stuck:
                 raise NotDone(
-                    f"run the same command again: {self.primitive.id} is left in maintenance ({failed}; {as_failure(stuck)})"
+                    f"run the same command again: {self.primitive.id} may be left in maintenance ({failed}; {as_failure(stuck)})"
                 ) from stuck
             raise NotDone(f"went back to {self.before}: {failed}") from error
 

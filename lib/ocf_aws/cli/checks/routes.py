@@ -110,12 +110,10 @@ def check_coverage(facts: Facts) -> Iterator[Finding]:
     """Subnets whose route table lacks the route: clients there cannot reach the address."""
     tables: list[vpc.Table] = facts["tables"]
     names = {subnet.id: subnet.name or subnet.id for subnet in facts.get("subnets") or []}
-    explicit = {subnet for table in tables for subnet in table.subnets}
-    implicit = [subnet for subnet in names if subnet not in explicit]
     selected = [route.table_id for route in facts["routes"]]
     uncovered = []
     for table in tables:
-        subnets = [*table.subnets, *(implicit if table.is_main else [])]
+        subnets = facts.subnets_of(table)
         if table.id not in selected and subnets and table.route(facts.p.ip).entry is None:
             uncovered.append(table.id)
             yield warning(
