@@ -203,6 +203,13 @@ def test_the_link_of_the_node_s_own_default_route_is_known(node: Node, python: s
     look += "print(*(carries_default_route(find_link(name)) for name in ('ens5', 'ens6')))"
     node.python(python, APPLY)
     assert node.python(python, look) == ["True False"]
+    # As NetworkManager and amazon-ec2-net-utils leave them.
+    node.ip("route add default via 10.0.1.1 dev ens6 metric 512 onlink")
+    node.ip("-6 route add default via fe80::1 dev ens6 metric 2048")
+    node.ip("route add default via 10.0.1.1 dev ens6 table 10001 onlink")
+    assert node.python(python, look) == ["True False"]
+    node.ip("-6 route add default via fe80::1 dev ens6 metric 512")
+    assert node.python(python, look) == ["True True"]
 
 
 def test_two_enis_on_one_node_live_side_by_side(node: Node) -> None:

@@ -303,6 +303,20 @@ def test_a_link_that_carries_the_default_route_is_never_touched(resource: Resour
     assert snapshot() == before
 
 
+@pytest.mark.parametrize("route", ["metric 512", "table 10001"], ids=["a worse metric", "a table of its own"])
+def test_a_default_route_that_the_node_does_not_use_makes_no_life_line(resource: Resource, route: str) -> None:
+    resource.attach("node1")
+    ip("link set ens6 up")
+    ip(f"address add {IPV4[0]}/24 dev ens6")
+    ip("route add default via 10.0.1.1 dev ens5 metric 100")
+    ip(f"route add default via 10.0.1.1 dev ens6 {route}")
+    left = {"configure": "false", "addresses": IPV4[0]}
+    probed = resource("monitor", parameters=left)
+    assert probed.status == 0, probed.reason
+    assert resource("stop", parameters=left).status == 0
+    assert resource.holder is None
+
+
 def test_an_eni_that_was_deleted_is_refused(resource: Resource) -> None:
     resource.operator.delete_network_interface(NetworkInterfaceId=resource.id)
     resource.parameters["eni_id"] = gone = resource.id

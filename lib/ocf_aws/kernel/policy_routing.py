@@ -46,11 +46,13 @@ _FIRST_TABLE = 1 << 30
 _COMPATIBILITY_TABLE = 252
 """What the fixed part of a message says where the number of the table needs an attribute (RT_TABLE_COMPAT)."""
 
+_MAIN_TABLE = 254
 _LOCAL_TABLE = 255
 
 _RTA_DST = 1
 _RTA_OIF = 4
 _RTA_GATEWAY = 5
+_RTA_PRIORITY = 6
 _RTA_TABLE = 15
 _RTN_UNICAST = 1
 _RTN_LOCAL = 2
@@ -112,22 +114,27 @@ def own_routes(table: int, index: int | None) -> list[Route]:
     """The agent's own routes in the table, and in table local those by the link with this index. Raises SoftError."""
     return [
         route
-        for protocol, route in _list_routes()
+        for protocol, _, route in _list_routes()
         if protocol == PROTOCOL and (route.table == table or (route.table == _LOCAL_TABLE and route.index == index))
     ]
 
 
 def carries_default_route(link: Link) -> bool:
-    """Whether the node's own default route leaves by this link. Raises SoftError."""
-    return any(
-        route.index == link.index and route.destination in _DEFAULT.values() and route.table < _FIRST_TABLE
-        for protocol, route in _list_routes()
-        if protocol != PROTOCOL
-    )
+    """Whether the node's own traffic leaves by this link: by its best default route of IPv4 or of IPv6. Raises SoftError.
+
+    NetworkManager and systemd-networkd give each link with DHCP a default route, amazon-ec2-net-utils one in a table of
+    its own. The kernel takes the one with the lowest metric in table main; of equal ones, the first that it lists.
+    """
+    routes = [(metric, route) for _, metric, route in _list_routes() if route.table == _MAIN_TABLE]
+    for default in _DEFAULT.values():
+        found = [(metric, route.index) for metric, route in routes if route.destination == default]
+        if found and min(found, key=lambda each: each[0])[1] == link.index:
+            return True
+    return False
 
 
-def _list_routes() -> list[tuple[int, Route]]:
-    """All IPv4 and IPv6 routes, each with the number of the protocol that made it."""
+def _list_routes() -> list[tuple[int, int, Route]]:
+    """All IPv4 and IPv6 routes, each with the number of the protocol that made it, and with its metric."""
     found = []
     for header, attributes in dump(RTM_GETROUTE):
         family, length, _, _, small_table, protocol = unpack("=BBBBBB6x", header)
@@ -136,7 +143,8 @@ def _list_routes() -> list[tuple[int, Route]]:
             destination = _network(family, attributes.get(_RTA_DST), length)
             index = _number(attributes.get(_RTA_OIF), 0)
             table = _number(attributes.get(_RTA_TABLE), small_table)
-            found.append((protocol, Route(destination, gateway, index, table)))
+            metric = _number(attributes.get(_RTA_PRIORITY), 0)
+            found.append((protocol, metric, Route(destination, gateway, index, table)))
     return found
 
 

@@ -19,7 +19,8 @@ Object = tuple[bytes, dict[int, bytes]]
 class FakeKernel(netlink.Rtnl):
     """Links, addresses, rules and routes; an Rtnl without a socket, and dump() and encode() of netlink.
 
-    rules, routes: each with the number of its protocol. done: the changes that were asked for, in words.
+    rules, routes: each with the number of its protocol. metrics: of routes, where not 0.
+    done: the changes that were asked for, in words.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class FakeKernel(netlink.Rtnl):
         self.addresses: list[LinkAddress] = []
         self.rules: list[tuple[int, Rule]] = []
         self.routes: list[tuple[int, Route]] = []
+        self.metrics: dict[Route, int] = {}
         self.done: list[str] = []
 
     def add_link(
@@ -72,8 +74,7 @@ class FakeKernel(netlink.Rtnl):
         source = {2: rule.source.packed} if rule.source.prefix_length else {}
         return header, {**source, 15: pack("=I", rule.table), 21: bytes([protocol])}
 
-    @staticmethod
-    def _route(protocol: int, route: Route) -> Object:
+    def _route(self, protocol: int, route: Route) -> Object:
         small = route.table if route.table < 256 else 252
         to = route.destination
         header = pack("=BBBBBB6x", to.family, to.prefix_length, 0, 0, small, protocol)
@@ -82,6 +83,8 @@ class FakeKernel(netlink.Rtnl):
             attributes[1] = to.packed
         if route.gateway:
             attributes[5] = route.gateway.packed
+        if route in self.metrics:
+            attributes[6] = pack("=I", self.metrics[route])
         return header, attributes
 
     @staticmethod

@@ -129,7 +129,7 @@ def test_own_rules_and_routes_are_told_by_mark_and_table(kernel: FakeKernel) -> 
     [
         (3, Route(DEFAULT, IpAddress.parse("10.0.1.1"), 6, 254), True),
         (16, Route(IpNetwork.parse("::/0"), None, 6, 254), True),
-        (3, Route(DEFAULT, IpAddress.parse("10.0.1.1"), 6, 10006), True),
+        (3, Route(DEFAULT, IpAddress.parse("10.0.1.1"), 6, 10006), False),
         (3, Route(DEFAULT, IpAddress.parse("10.0.1.1"), 5, 254), False),
         (3, Route(SUBNET, None, 6, 254), False),
         (PROTOCOL, Route(DEFAULT, IpAddress.parse("10.0.1.1"), 6, TABLE), False),
@@ -141,6 +141,27 @@ def test_the_link_of_the_node_s_own_default_route_is_known(
 ) -> None:
     kernel.routes.append((protocol, route))
     assert carries_default_route(ENS6) is carries
+
+
+@pytest.mark.parametrize(
+    "metrics, carries", [((100, 512), False), ((512, 100), True), ((0, 100), False), ((1024, 1024), False)]
+)
+@pytest.mark.parametrize("block, gateway", [("0.0.0.0/0", "10.0.1.1"), ("::/0", "fe80::1")])
+def test_of_several_default_routes_the_one_with_the_lowest_metric_counts(
+    kernel: FakeKernel, block: str, gateway: str, metrics: tuple[int, int], carries: bool
+) -> None:
+    for index, metric in zip((5, 6), metrics):
+        route = Route(IpNetwork.parse(block), IpAddress.parse(gateway), index, 254)
+        kernel.routes.append((16, route))
+        if metric:
+            kernel.metrics[route] = metric
+    assert carries_default_route(ENS6) is carries
+
+
+def test_the_best_default_route_of_either_family_counts(kernel: FakeKernel) -> None:
+    for block, index in (("0.0.0.0/0", 5), ("::/0", 6)):
+        kernel.routes.append((16, Route(IpNetwork.parse(block), None, index, 254)))
+    assert carries_default_route(ENS6)
 
 
 def test_marks_in_the_kernel_tell_the_configuration_and_its_link(kernel: FakeKernel) -> None:
