@@ -202,7 +202,27 @@ def test_only_the_addresses_named_are_configured(resource: Resource) -> None:
 def test_an_address_that_the_eni_does_not_have_is_refused_before_anything_is_touched(resource: Resource) -> None:
     started = resource("start", parameters={"addresses": "10.0.1.99"})
     assert started.status == 2 and "10.0.1.99" in started.reason
+    assert started.seconds > 10
     assert resource.holder is None
+
+
+@pytest.mark.parametrize("action", ["start", "reload-agent"])
+def test_an_address_that_was_just_assigned_is_waited_for(resource: Resource, action: str) -> None:
+    resource("start", parameters={"addresses": IPV4[0]})
+    added = {"addresses": f"{IPV4[0]} 10.0.1.53"}
+    with resource.ec2.faults.add("DescribeNetworkInterfaces", effect=effects.Stale(60), times=2):
+        resource.operator.assign_private_ip_addresses(NetworkInterfaceId=resource.id, PrivateIpAddresses=["10.0.1.53"])
+        result = resource(action, parameters=added)
+    assert result.status == 0, result.reason
+    assert "10.0.1.53/32" in resource.single_node.addresses()
+    assert resource.monitor(parameters=added).status == 0
+
+
+def test_a_reload_with_an_address_that_the_eni_does_not_have_leaves_the_service_alone(resource: Resource) -> None:
+    resource("start")
+    reloaded = resource("reload-agent", parameters={"addresses": "10.0.1.99"})
+    assert reloaded.status == 0 and "10.0.1.99 is none of the ENI's addresses" in reloaded.stderr
+    assert resource.monitor().status == 0
 
 
 def test_mtu_table_and_index_are_as_given_and_stop_restores_the_mtu(resource: Resource) -> None:
