@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from vpclab.checkout import CHECKOUT
 from vpclab.ec2 import effects
@@ -358,6 +359,28 @@ def test_a_node_that_is_full_is_refused_before_the_holder_loses_it(resource: Res
         )
     resource.attach("node2")
     refused(resource, "its type allows 3")
+
+
+def test_enis_on_another_network_card_leave_room_on_the_first(
+    resource: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = [{"NetworkCardIndex": card, "MaximumNetworkInterfaces": 4} for card in (0, 1)]
+    network = INSTANCE_TYPES["m5.large"]["NetworkInfo"]
+    monkeypatch.setitem(network, "NetworkCards", cards)
+    monkeypatch.setitem(network, "MaximumNetworkInterfaces", 8)
+    for index in (1, 2, 3):
+        other = resource.operator.create_network_interface(SubnetId=resource.single_node.vpc.subnets["a"])
+        resource.operator.attach_network_interface(
+            NetworkInterfaceId=other["NetworkInterface"]["NetworkInterfaceId"],
+            InstanceId=resource.single_node.instance_id,
+            DeviceIndex=index,
+            NetworkCardIndex=1,
+        )
+    resource.attach("node2")
+    assert resource("validate-all", level=10).status == 0
+    started = resource("start")
+    assert started.status == 0, started.reason
+    assert resource.holder == resource.single_node.instance_id
 
 
 def test_a_node_that_may_not_attach_is_refused_before_the_holder_loses_it(resource: Resource) -> None:

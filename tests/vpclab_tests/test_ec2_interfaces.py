@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from vpclab.ec2 import Ec2
 from vpclab.plan import BuiltVpc
@@ -127,6 +128,21 @@ def test_an_instance_takes_as_many_enis_as_its_type_allows(operator: Any, vpc: B
             operator.attach_network_interface(**wanted)
     # An m5.large takes three, and its primary one counts.
     assert error_of(operator.attach_network_interface, **wanted) == "AttachmentLimitExceeded"
+
+
+def test_each_network_card_takes_as_many_enis_as_the_type_allows(
+    operator: Any, vpc: BuiltVpc, hosts: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = [{"NetworkCardIndex": card, "MaximumNetworkInterfaces": 1} for card in (0, 1)]
+    monkeypatch.setitem(INSTANCE_TYPES["m5.large"]["NetworkInfo"], "NetworkCards", cards)
+    created = operator.create_network_interface(SubnetId=vpc.subnets["a"])["NetworkInterface"]["NetworkInterfaceId"]
+    wanted = {"NetworkInterfaceId": created, "InstanceId": hosts["node1"], "DeviceIndex": 1}
+    assert error_of(operator.attach_network_interface, **wanted) == "AttachmentLimitExceeded"
+    operator.attach_network_interface(**wanted, NetworkCardIndex=1)
+    assert describe(operator, created)["Attachment"]["NetworkCardIndex"] == 1
+    instance = operator.describe_instances(InstanceIds=[hosts["node1"]])["Reservations"][0]["Instances"][0]
+    found = {each["NetworkInterfaceId"]: each["Attachment"] for each in instance["NetworkInterfaces"]}
+    assert found[created]["NetworkCardIndex"] == 1
 
 
 def test_the_primary_eni_and_a_services_eni_are_not_detached(

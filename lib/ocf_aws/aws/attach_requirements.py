@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocf_aws.aws.errors import AccessDenied, Conflict, Rejected
-from ocf_aws.aws.network_interfaces import attach, describe_interfaces, require_interface
+from ocf_aws.aws.network_interfaces import attach, describe_first_card, require_interface
 from ocf_aws.ocf.errors import HardError, Unknown
 from ocf_aws.threads import BackgroundThread, results
 
@@ -34,15 +34,16 @@ def check_attachable(ec2: Client, imds: Imds, eni_id: str, index: int | None) ->
     zone = imds.availability_zone
     if eni.zone != zone:
         raise HardError(f"{eni.id} is in {eni.zone}, this node in {zone}: an ENI cannot leave its availability zone")
+    # IMDS tells the device indexes of all cards, which is at least as many as card 0 has.
     if limit is not None and len(used) >= limit and not eni.is_held_by(instance_id):
         _check_room(ec2, eni, instance_id, limit)
     return eni, used, permission
 
 
 def _check_room(ec2: Client, eni: Eni, instance_id: str, limit: int) -> None:
-    """Raises Conflict where other ENIs take all places of the instance."""
+    """Raises Conflict where other ENIs take all places of the instance's network card 0."""
     # IMDS may still show an ENI that is gone; and one may be on its way out.
-    others = [each for each in describe_interfaces(ec2, "attachment.instance-id", instance_id) if each.id != eni.id]
+    others = [each for each in describe_first_card(ec2, instance_id) if each.id != eni.id]
     if len([each for each in others if each.attachment_status != "detaching"]) >= limit:
         raise Conflict(f"detach an ENI from {instance_id}: it has {len(others)}, its type allows {limit} ({eni.id})")
 

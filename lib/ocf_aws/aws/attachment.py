@@ -6,7 +6,7 @@ from time import monotonic
 
 from ocf_aws.aws.attach_requirements import lowest_free_index
 from ocf_aws.aws.errors import AccessDenied, NoCredentials, Rejected
-from ocf_aws.aws.network_interfaces import attach, describe_interfaces, detach, is_running, reread_interface
+from ocf_aws.aws.network_interfaces import attach, describe_first_card, detach, is_running, reread_interface
 from ocf_aws.ocf.errors import Failure, SoftError, Unknown
 
 TYPE_CHECKING = False
@@ -136,7 +136,7 @@ class Attachment:
         return False
 
     def _others(self) -> list[Eni]:
-        return describe_interfaces(self._ec2, "attachment.instance-id", self._instance_id)
+        return describe_first_card(self._ec2, self._instance_id)
 
     def _detach(self, half_time: Deadline) -> None:
         """Ask its holder to let go, or see to it that somebody is asking. Raises as Client.call."""

@@ -23,7 +23,7 @@ class Eni(Record):
 
     addresses: IpAddresses, the primary IPv4 address first. prefixes: delegated IpNetworks.
     holder: id of the instance it is attached to, None without one; with it go attachment_id, attachment_status
-    (attaching, attached, detaching), device_index and delete_on_termination.
+    (attaching, attached, detaching), device_index, network_card_index (0 also without a holder) and delete_on_termination.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Eni(Record):
     attachment_status: str | None
     holder: str | None
     device_index: int | None
+    network_card_index: int
     delete_on_termination: bool
 
     @classmethod
@@ -73,6 +74,7 @@ class Eni(Record):
                 attachment.get("Status"),
                 attachment.get("InstanceId"),
                 attachment.get("DeviceIndex"),
+                attachment.get("NetworkCardIndex") or 0,
                 bool(attachment.get("DeleteOnTermination")),
             )
         except (AttributeError, LookupError, TypeError, ValueError) as error:
@@ -109,6 +111,12 @@ def describe_interfaces(ec2: Client, name: str, value: str) -> list[Eni]:
     filters = [{"Name": name, "Values": [value]}]
     found = ec2.paginate("describe_network_interfaces", "NetworkInterfaces", Filters=filters)
     return [Eni.from_answer(each) for each in found]
+
+
+def describe_first_card(ec2: Client, instance_id: str) -> list[Eni]:
+    """The ENIs on network card 0 of an instance, which is where `attach` asks for a place. Raises as Client.call."""
+    enis = describe_interfaces(ec2, "attachment.instance-id", instance_id)
+    return [eni for eni in enis if eni.network_card_index == 0]
 
 
 def find_interface(ec2: Client, eni_id: str) -> Eni | None:

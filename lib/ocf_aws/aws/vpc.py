@@ -20,6 +20,7 @@ class Interface:
 
     id: str
     device_index: int
+    network_card_index: int
     source_dest_check: bool
 
 
@@ -53,6 +54,7 @@ class Instance:
                 Interface(
                     each["NetworkInterfaceId"],
                     each.get("Attachment", {}).get("DeviceIndex", 0),
+                    each.get("Attachment", {}).get("NetworkCardIndex", 0),
                     bool(each.get("SourceDestCheck")),
                 )
                 for each in answer.get("NetworkInterfaces", [])

@@ -71,6 +71,17 @@ def test_a_full_instance_is_refused_unless_it_has_the_eni_or_another_is_leaving(
     assert check_attachable(free, ToldImds(FULL), "eni-1", None)[0].holder is None
 
 
+def test_enis_on_other_network_cards_take_no_place(free: FakeEc2) -> None:
+    for index, (eni_id, card) in enumerate((("eni-primary", 0), ("eni-data", 1), ("eni-more", 1))):
+        free.add_interface(eni_id)
+        free.hold(eni_id, "i-here", index, card)
+    assert check_attachable(free, ToldImds(FULL), "eni-1", None)[0].holder is None
+    free.add_interface("eni-other")
+    free.hold("eni-other", "i-here", 3)
+    with pytest.raises(Conflict, match=r"detach an ENI from i-here: it has 2, its type allows 2 \(eni-1\)"):
+        check_attachable(free, ToldImds(FULL), "eni-1", None)
+
+
 def test_a_missing_right_is_told_and_left_to_the_caller(free: FakeEc2) -> None:
     free.denied.add("attach_network_interface")
     _, _, permission = check_attachable(free, IMDS, "eni-1", None)

@@ -61,6 +61,8 @@ def test_who_has_an_eni_is_told_in_words(status: str, is_held: bool, words: str)
     eni = Eni.from_answer({**PLAIN, "Attachment": {**ATTACHMENT, "Status": status}})
     assert (eni.is_held_by("i-1"), eni.attachment_text) == (is_held, words)
     assert not eni.is_held_by("i-2")
+    assert eni.network_card_index == 0
+    assert Eni.from_answer({**PLAIN, "Attachment": {**ATTACHMENT, "NetworkCardIndex": 1}}).network_card_index == 1
 
 
 @pytest.mark.parametrize(

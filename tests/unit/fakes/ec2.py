@@ -96,13 +96,14 @@ class FakeEc2(Client):
         entry = {**block, "NetworkInterfaceId": eni_id, "State": "active", "Origin": "CreateRoute"}
         self.tables[table_id]["Routes"] = [entry]
 
-    def hold(self, eni_id: str, instance_id: str, index: int = 1) -> str:
+    def hold(self, eni_id: str, instance_id: str, index: int = 1, card: int = 0) -> str:
         """Let an instance have the ENI; returns the id of the attachment."""
         attachment: dict[str, Any] = {
             "AttachmentId": f"eni-attach-{len(self._ends) + 1}",
             "Status": "attached",
             "InstanceId": instance_id,
             "DeviceIndex": index,
+            "NetworkCardIndex": card,
             "DeleteOnTermination": False,
         }
         self._ends[attachment["AttachmentId"]] = 0.0
@@ -204,7 +205,7 @@ class FakeEc2(Client):
         if eni.get("Attachment"):
             raise refusal(what, "InvalidNetworkInterface.InUse", f"Interface {NetworkInterfaceId} in use")
         others = [each.get("Attachment", {}) for each in self.interfaces.values()]
-        held = [each for each in others if each.get("InstanceId") == InstanceId]
+        held = [each for each in others if each.get("InstanceId") == InstanceId and not each["NetworkCardIndex"]]
         if DeviceIndex in [each["DeviceIndex"] for each in held]:
             text = f"Instance '{InstanceId}' already has an interface attached at device index '{DeviceIndex}'."
             raise refusal(what, "InvalidParameterValue", text)

@@ -19,8 +19,10 @@ class AttachmentCalls(InterfaceCalls):
         eni = self.backend.get_network_interface(self.required("NetworkInterfaceId"))
         instance = self.backend.get_instance(self.required("InstanceId"))
         index = int(self.required("DeviceIndex"))
-        self._check_attach(eni, instance, index)
+        card = int(self.params.get("NetworkCardIndex", 0))
+        self._check_attach(eni, instance, index, card)
         attachment_id = instance.attach_eni(eni, index)
+        eni.network_card_index = card
         eni.delete_on_termination = False
         eni.attachment_status = "attaching"
 
@@ -30,7 +32,7 @@ class AttachmentCalls(InterfaceCalls):
                     eni.attachment_status = "attached"
 
         self.state.later(self.state.times.attach, finish)
-        return ActionResult({"AttachmentId": attachment_id, "NetworkCardIndex": 0})
+        return ActionResult({"AttachmentId": attachment_id, "NetworkCardIndex": card})
 
     def detach_network_interface(self) -> ActionResult:
         """Detach an ENI; it takes `times.detach` seconds. A stuck ENI stays in `detaching`.
@@ -67,7 +69,7 @@ class AttachmentCalls(InterfaceCalls):
             f"The attachment '{attachment_id}' does not exist.",
         )
 
-    def _check_attach(self, eni: Interface, instance: Instance, index: int) -> None:
+    def _check_attach(self, eni: Interface, instance: Instance, index: int, card: int) -> None:
         """Raise ApiError if EC2 would refuse to attach the ENI."""
         _check_managed(eni)
         if eni.attachment_id:
@@ -87,11 +89,14 @@ class AttachmentCalls(InterfaceCalls):
                 "InvalidParameterValue",
                 f"Instance '{instance.id}' already has an interface attached at device index '{index}'.",
             )
-        most = INSTANCE_TYPES[instance.instance_type]["NetworkInfo"]
-        if len(instance.nics) >= most["MaximumNetworkInterfaces"]:
+        network = INSTANCE_TYPES[instance.instance_type]["NetworkInfo"]
+        cards = {each["NetworkCardIndex"]: each for each in network.get("NetworkCards", [])}
+        held = [each for each in self.backend.enis.values() if each.instance is instance]
+        count = len([each for each in held if each.network_card_index == card])
+        if count >= cards.get(card, network)["MaximumNetworkInterfaces"]:
             raise ApiError(
                 "AttachmentLimitExceeded",
-                f"Interface count {len(instance.nics) + 1} exceeds the limit for {instance.instance_type}",
+                f"Interface count {count + 1} exceeds the limit for {instance.instance_type}",
             )
 
 

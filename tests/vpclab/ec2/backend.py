@@ -20,11 +20,12 @@ from moto.ec2.utils import random_vpc_cidr_association_id  # noqa: E402
 
 
 class Interface(NetworkInterface):
-    """An ENI whose attachment passes through states, and which may have delegated prefixes."""
+    """An ENI whose attachment has a network card and passes through states, and which may have delegated prefixes."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.attachment_status = "attached"
+        self.network_card_index = 0
         self.link_released = True
         """While detaching: whether the guest has let go of the link."""
 
@@ -37,6 +38,7 @@ class Interface(NetworkInterface):
         attachment = super().attachment
         if attachment is not None:
             attachment.status = self.attachment_status
+            attachment.network_card_index = self.network_card_index
         return attachment
 
     @property

@@ -249,7 +249,7 @@ def _interface(backend: Backend, eni: Interface) -> Tree:
         "device-number": str(eni.device_index),
         "interface-id": eni.id,
         "mac": eni.mac_address,
-        "network-card": "0",
+        "network-card": str(eni.network_card_index),
         "owner-id": str(eni.owner_id),
         "subnet-id": subnet.id,
         "subnet-ipv4-cidr-block": str(subnet.cidr_block),

@@ -82,7 +82,7 @@ def check_room(facts: Facts) -> Finding:
     eni, limit = facts["moved_eni"], facts["limit"]
     if limit is None:
         raise Unknown(f"EC2 does not tell how many ENIs {facts['instance_type']} can have")
-    others = [each for each in facts["own_enis"] if not eni or each.id != eni.id]
+    others = [e for e in facts["own_enis"] if e.network_card_index == 0 and (not eni or e.id != eni.id)]
     if len(others) >= limit:
         spare = next((each for each in others if each.device_index), None)
         return failed(

@@ -150,7 +150,7 @@ def check_role(facts: Facts) -> Iterator[Finding]:
 
 @CHECKS.add("peers-room")
 def check_room(facts: Facts) -> Iterator[Finding]:
-    """Have they room for the ENI?"""
+    """Have they room for the ENI on network card 0?"""
     if not facts.is_eni_move:
         yield not_applicable("for an ENI only")
         return
@@ -158,7 +158,7 @@ def check_room(facts: Facts) -> Iterator[Finding]:
         yield alone
         return
     full = [
-        (name, peer, len([e for e in peer.interfaces if e.id != facts.p.eni_id]))
+        (name, peer, len([e for e in peer.interfaces if e.network_card_index == 0 and e.id != facts.p.eni_id]))
         for name, peer in _peers(facts).items()
         if peer.type == facts["instance_type"]
     ]
