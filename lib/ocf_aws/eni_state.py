@@ -1,6 +1,7 @@
-"""What start recorded about an ENI that it moved, kept for monitor and stop until the next reboot.
+"""What is recorded about a moved ENI, kept for monitor and stop until the next reboot.
 
-With it they need neither EC2 nor IMDS. The file lies where OCF agents keep their state (HA_RSCTMP), a directory of root's
+With it they need neither EC2 nor IMDS. Start records it; a monitor does for an ENI that came with the boot, which the
+operating system's own tool configured. The file lies where OCF agents keep their state (HA_RSCTMP), a directory of root's
 on a tmpfs: after a reboot nothing is left of what it tells, and so it is gone.
 """
 

@@ -488,6 +488,71 @@ def test_a_probe_without_a_record_believes_imds_about_an_eni_that_came_with_the_
     assert f"{IPV4[0]}/24" not in resource.single_node.addresses()
 
 
+LEFT = {"configure": "false", "addresses": " ".join(IPV4)}
+
+
+def configure_by_hand(resource: Resource) -> None:
+    """What the operating system's own tool does."""
+    ip("address replace 10.0.1.11/24 dev ens5")
+    ip("link set ens6 up")
+    for address in IPV4:
+        ip(f"address replace {address}/24 dev ens6")
+
+
+def test_an_eni_that_came_configured_with_the_boot_is_recorded_and_needs_imds_no_more(resource: Resource) -> None:
+    resource.attach("node1")
+    configure_by_hand(resource)
+    before = snapshot()
+    probed = resource("monitor", parameters=LEFT)
+    assert probed.status == 0, probed.reason
+    assert resource.state_file.stat().st_mode & 0o777 == 0o600 and snapshot() == before
+    resource.single_node.imds.dead.add(resource.single_node.instance_id)
+    monitored = resource.monitor(parameters=LEFT)
+    assert monitored.status == 0 and monitored.seconds < 0.5 and not monitored.stderr
+    stopped = resource("stop", parameters=LEFT)
+    assert stopped.status == 0 and "is not detached" in stopped.stderr
+    assert "state DOWN" in ip("link show ens6") and not resource.state_file.exists()
+
+
+@pytest.mark.parametrize("lost", ["address del 10.0.1.51/24 dev ens6", "link set ens6 down"])
+def test_an_eni_that_is_not_complete_is_not_recorded(resource: Resource, lost: str) -> None:
+    resource.attach("node1")
+    configure_by_hand(resource)
+    ip(lost)
+    assert resource("monitor", parameters=LEFT).status in (1, 7)
+    assert not resource.state_file.exists()
+
+
+@pytest.mark.parametrize("addresses", [LEFT["addresses"], ""], ids=["some addresses", "all addresses"])
+def test_without_record_and_imds_a_monitor_fails_only_by_what_the_kernel_lacks(
+    resource: Resource, addresses: str
+) -> None:
+    left = {"configure": "false", "addresses": addresses}
+    resource.single_node.directory.joinpath("file").touch()
+    resource.environ = {"HA_RSCTMP": str(resource.single_node.directory / "file" / "state")}
+    resource.attach("node1")
+    configure_by_hand(resource)
+    for address in (f"{IPV6}/64", "10.0.1.70/24"):
+        ip(f"address add {address} dev ens6")
+    started = resource("start", parameters=left)
+    assert started.status == 0 and "cannot be recorded" in started.stderr
+    resource.single_node.imds.dead.add(resource.single_node.instance_id)
+    for level in (0, 10):
+        monitored = resource.monitor(parameters=left, level=level)
+        assert monitored.status == 0 and "IMDS does not tell whether it is here" in monitored.stderr
+    before = snapshot()
+    # To say so on two nodes would stop both; and with configure=true the agent's rules are missing for certain.
+    assert resource("monitor", parameters=left).status == 7
+    assert resource.monitor(parameters={"configure": "true"}).status == 7
+    stopped = resource("stop", parameters=left)
+    assert stopped.status == 0 and "nothing is removed" in stopped.stderr
+    assert snapshot() == before
+    ip("link set ens6 down")
+    assert resource.monitor(parameters=left).status == 7
+    resource.detach()
+    assert resource.monitor(parameters=left).status == 7
+
+
 def test_what_start_keeps_is_for_root_alone(resource: Resource) -> None:
     resource("start")
     assert resource.state_file.stat().st_mode & 0o777 == 0o600
