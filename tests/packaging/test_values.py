@@ -100,6 +100,21 @@ def test_a_failed_start_bans_the_node_until_failure_timeout_has_passed(status: i
     assert after_a_failed_start(tmp_path, status, meta, minutes=11) == "Start node1"
 
 
+def after_a_probe_on_node2(directory: Path, status: int) -> str:
+    """What becomes of a resource that is healthy on node1 when its probe on node2 ends so."""
+    now = int(time.time())
+    healthy = operation("last_0", "start_0", 0, now - 60) + operation("monitor_20000", "monitor_20000", 0, now - 50)
+    probe = operation("last_failure_0", "monitor_0", status, now)
+    return what_pacemaker_does(directory, {}, [node("node1", healthy), node("node2", probe)], 0)
+
+
+@pytest.mark.parametrize("status, becomes", [(2, ""), (5, ""), (6, "Stop node1, Stop node2")])
+def test_only_6_as_the_answer_of_one_node_stops_the_service_on_another(
+    status: int, becomes: str, tmp_path: Path
+) -> None:
+    assert after_a_probe_on_node2(tmp_path, status) == becomes
+
+
 def test_a_failed_start_bans_the_node_for_ever_without_failure_timeout(tmp_path: Path) -> None:
     assert after_a_failed_start(tmp_path, 1, {"migration-threshold": "3"}, minutes=60 * 24) == ""
 

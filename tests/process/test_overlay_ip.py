@@ -373,10 +373,10 @@ def test_the_nodes_own_address_is_refused_and_never_removed(resource: Resource, 
     add_address(cidr)
     for how in ({"interval": 10}, {}):
         probed = resource("monitor", parameters={"ip": own}, **how)
-        assert probed.status == 6
+        assert probed.status == 2
         assert probed.reason == f"ip {own} is this node's own address: choose one outside of the VPC"
     for action in ("start", "validate-all", "reload-agent"):
-        assert resource(action, parameters={"ip": own}).status == 6
+        assert resource(action, parameters={"ip": own}).status == 2
     stopped = resource("stop", parameters={"ip": own})
     assert stopped.status == 0 and "nothing is removed" in stopped.stderr
     assert cidr in resource.single_node.addresses()
@@ -385,12 +385,25 @@ def test_the_nodes_own_address_is_refused_and_never_removed(resource: Resource, 
 def test_an_address_in_the_subnet_of_its_link_is_refused(resource: Resource) -> None:
     add_address("10.0.1.11/24")
     neighbour = {"ip": "10.0.1.12"}
-    assert resource("start", parameters=neighbour).status == 6
-    assert resource("validate-all", parameters={**neighbour, "interface": "ens5"}).status == 6
+    assert resource("start", parameters=neighbour).status == 2
+    assert resource("validate-all", parameters={**neighbour, "interface": "ens5"}).status == 2
     add_address("10.0.1.12/32")
-    assert resource("monitor", parameters=neighbour).status == 6
+    assert resource("monitor", parameters=neighbour).status == 2
     assert resource("stop", parameters=neighbour).status == 0
     assert "10.0.1.12/32" in resource.single_node.addresses()
+
+
+@pytest.mark.parametrize("left", [f"{IP}/24", "192.168.10.1/24"])
+def test_what_somebody_left_on_a_passive_node_bans_this_node_alone(resource: Resource, left: str) -> None:
+    # With 6 as the answer of this node's probe, Pacemaker stops the service that is healthy on the other node.
+    add_address(left)
+    how = {"parameters": {"interface": "ens5"}}
+    for action in ("monitor", "start", "validate-all", "reload-agent"):
+        result = resource(action, **how)
+        assert result.status == 2 and "this node's own address" in result.reason, result
+    stopped = resource("stop", **how)
+    assert stopped.status == 0 and "nothing is removed" in stopped.stderr
+    assert left in resource.single_node.addresses()
 
 
 def test_a_subnet_of_another_link_forbids_nothing(resource: Resource) -> None:
@@ -581,8 +594,34 @@ def test_an_endpoint_without_encryption_is_warned_of(resource: Resource) -> None
 
 def test_a_label_that_the_kernel_would_cut_is_refused(resource: Resource) -> None:
     result = resource("validate-all", parameters={"interface": "ens5", "iflabel": "much-too-long"})
-    assert result.status == 6 and "'ens5:much-too-long' has 18 characters" in result.reason
-    assert resource("start", parameters={"iflabel": "much-too-long"}).status == 6
+    assert result.status == 2 and "'ens5:much-too-long' has 18 characters" in result.reason
+    assert resource("start", parameters={"iflabel": "much-too-long"}).status == 2
+
+
+def test_a_label_is_measured_with_the_name_that_the_link_has_on_this_node(resource: Resource) -> None:
+    label = {"iflabel": "sap-hana1"}
+    assert resource("start", parameters=label).status == 0
+    resource("stop")
+    subprocess.run(
+        "ip link set ens5 down; ip link set ens5 name enp125s0; ip link set enp125s0 up", shell=True, check=True
+    )
+    try:
+        result = resource("start", parameters=label)
+        # The other node, whose link is ens5, may serve.
+        assert result.status == 2 and "'enp125s0:sap-hana1' has 18 characters" in result.reason
+    finally:
+        back = "ip link set enp125s0 down; ip link set enp125s0 name ens5; ip link set ens5 up"
+        subprocess.run(back, shell=True, check=True)
+
+
+def test_a_label_stands_on_the_kernels_name_of_a_link_that_is_named_by_another(resource: Resource) -> None:
+    altname = "eni-0123456789abcdef0"
+    subprocess.run(["ip", "link", "property", "add", "dev", "ens5", "altname", altname], check=True)
+    try:
+        how = {"parameters": {"interface": altname, "iflabel": "sap"}}
+        assert [resource(action, **how).status for action in ("validate-all", "start", "stop")] == [0, 0, 0]
+    finally:
+        subprocess.run(["ip", "link", "property", "del", "dev", "ens5", "altname", altname], check=True)
 
 
 def test_an_interface_that_does_not_exist_is_named_with_those_that_do(resource: Resource) -> None:

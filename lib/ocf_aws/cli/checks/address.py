@@ -12,7 +12,7 @@ from ocf_aws.cli.cluster.cib import is_managed
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import Checks, Finding, failed, not_applicable, passed, unknown
 from ocf_aws.ip import IpAddress
-from ocf_aws.ocf.errors import FatalError, NotInstalled
+from ocf_aws.ocf.errors import HardError, NotInstalled
 
 CHECKS = Checks()
 
@@ -29,7 +29,7 @@ def check_link(facts: Facts) -> Finding:
         return failed(f"{link.name} is down", f"ip link set {link.name} up")
     try:
         facts.module.own_label(facts.context, link.name)
-    except FatalError as error:
+    except HardError as error:
         return failed(str(error), delete_parameter(facts, "iflabel"))
     eni = facts.get("eni_id")
     return passed(f"{link.name}{f' = {eni}' if eni else ''} is up")
@@ -38,9 +38,10 @@ def check_link(facts: Facts) -> Finding:
 @CHECKS.add("ip-own")
 def check_own(facts: Facts) -> Finding:
     """No address that this node lives by."""
+    link = facts["link"]
     try:
-        facts.module.check_own_address(facts.context, facts["link"])
-    except FatalError as error:
+        facts.module.check_own_address(facts.context, link)
+    except HardError as error:
         return failed(str(error), set_parameter(facts, "ip", "ADDRESS_OUTSIDE_THE_VPC"))
     return passed(f"{facts.p.ip} is not this node's own")
 
