@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from vpclab.checkout import CHECKOUT
 from vpclab.ec2 import effects
+from vpclab.ec2.http_server import Response
 from vpclab.hosts.single_node import PYTHON, Result, SingleNode
 
 IP = "192.168.10.10"
@@ -498,6 +501,35 @@ def test_a_single_old_read_fails_no_monitor(resource: Resource) -> None:
     operator.replace_route(**table, NetworkInterfaceId=resource.single_node.eni)
     resource.single_node.ec2.faults.add("DescribeRouteTables", effect=effects.Stale(2), times=1)
     assert resource.monitor().status == 0
+
+
+class OldBeforeLong:
+    """EC2 answers late, and what it says is old by then."""
+
+    def __init__(self, seconds: float, change: Callable[[], None]):
+        self._seconds = seconds
+        self._change = change
+
+    def around(self, exchange: effects.Exchange, released: threading.Event) -> Response:
+        """Execute the call late, and make the change right after it."""
+        released.wait(self._seconds)
+        answer = exchange.execute()
+        self._change()
+        return answer
+
+
+def test_a_single_old_read_fails_no_monitor_where_ec2_is_slow_to_answer(resource: Resource) -> None:
+    resource("start")
+    operator = resource.single_node.ec2.operator()
+    table = {"RouteTableId": resource.tables["b"], "DestinationCidrBlock": CIDR}
+
+    def return_route() -> None:
+        operator.replace_route(**table, NetworkInterfaceId=resource.single_node.eni)
+
+    operator.replace_route(**table, NetworkInterfaceId=resource.single_node.primary_eni("node2"))
+    resource.single_node.ec2.faults.add("DescribeRouteTables", effect=OldBeforeLong(4.9, return_route), times=1)
+    result = resource.monitor(timeout=60)
+    assert result.status == 0 and result.seconds > 4.9, result
 
 
 def test_a_reload_names_a_table_that_was_dropped(resource: Resource) -> None:

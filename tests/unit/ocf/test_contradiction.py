@@ -60,6 +60,41 @@ def test_a_contradiction_that_passes_is_none(context: Context, stderr: io.String
     assert stderr.getvalue() == ""
 
 
+def answering_after(clock: Clock, seconds: float, *answers: str | None) -> Callable[[], Callable[[], str | None]]:
+    """As `answering`, where each answer takes so many seconds."""
+    prepare = answering(*answers)
+
+    def ask() -> str | None:
+        clock.sleep(seconds)
+        return find()
+
+    find = prepare()
+    return lambda: ask
+
+
+@pytest.mark.parametrize("seconds", [4.9, 7.0, 20.0])
+def test_a_slow_answer_alone_is_not_believed(context: Context, clock: Clock, seconds: float) -> None:
+    assert find_contradiction(context, "it is here", answering_after(clock, seconds, "it is elsewhere", None)) is None
+
+
+@pytest.mark.parametrize("seconds", [4.9, 20.0])
+def test_a_slow_contradiction_is_believed_when_it_is_repeated(context: Context, clock: Clock, seconds: float) -> None:
+    prepare = answering_after(clock, seconds, "it is elsewhere")
+    began = clock.now
+    assert find_contradiction(context, "it is here", prepare) == "it is elsewhere"
+    # Two answers, and time between them.
+    assert clock.now - began > 2 * seconds + 0.7
+
+
+def test_a_contradiction_that_there_is_no_time_to_repeat_is_unknown(
+    context: Context, clock: Clock, stderr: io.StringIO
+) -> None:
+    seconds = context.deadline.left() - 1
+    assert find_contradiction(context, "it is here", answering_after(clock, seconds, "it is elsewhere")) is None
+    warning = "WARNING: it is here; what EC2 does is unknown: no time left to ask again after: it is elsewhere\n"
+    assert warning in stderr.getvalue()
+
+
 @pytest.mark.parametrize(
     "error, words",
     [
