@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ocf_aws.ocf.errors import SETTLE_SECONDS
 from vpclab.checkout import CHECKOUT
 from vpclab.ec2 import effects
 from vpclab.ec2.http_server import Response
@@ -657,11 +659,56 @@ def test_a_label_stands_on_the_kernels_name_of_a_link_that_is_named_by_another(r
 
 
 def test_an_interface_that_does_not_exist_is_named_with_those_that_do(resource: Resource) -> None:
-    result = resource("start", parameters={"interface": "eth0"})
-    assert result.status == 5
-    assert "'eth0' does not exist" in result.reason and "ens5" in result.reason
+    for action, level in (("start", 0), ("validate-all", 10)):
+        result = resource(action, level=level, parameters={"interface": "eth0"})
+        assert result.status == 5
+        assert "'eth0' does not exist" in result.reason and "ens5" in result.reason
+        # A start does not believe it at once: a ban is for what lasts.
+        assert SETTLE_SECONDS < result.seconds if action == "start" else result.seconds < 3
     assert resource("monitor", parameters={"interface": "eth0"}).status == 7
     assert resource("stop", parameters={"interface": "eth0"}).status == 0
+
+
+@pytest.fixture
+def later() -> Iterator[Callable[[float, str], None]]:
+    """Runs a command of the shell so many seconds later."""
+    timers = []
+
+    def run(seconds: float, command: str) -> None:
+        timers.append(threading.Timer(seconds, subprocess.run, [command], {"shell": True, "check": True}))
+        timers[-1].start()
+
+    yield run
+    for timer in timers:
+        timer.join()
+
+
+def test_a_start_waits_for_a_link_that_is_down(resource: Resource, later: Callable[[float, str], None]) -> None:
+    subprocess.run(["ip", "link", "set", "ens5", "down"], check=True)
+    later(3, "ip link set ens5 up")
+    result = resource("start")
+    assert result.status == 0 and result.seconds > 3, result
+    assert CIDR in resource.single_node.addresses() and resource.holders() == {resource.single_node.eni}
+
+
+def test_a_start_whose_link_stays_down_says_so_in_time(resource: Resource, later: Callable[[float, str], None]) -> None:
+    subprocess.run(["ip", "link", "set", "ens5", "down"], check=True)
+    later(14, "ip link set ens5 up")
+    result = resource("start", timeout=14)
+    assert result.status == 1 and "bring up interface ens5: it is down" in result.reason
+    assert result.seconds > 9 and CIDR not in resource.single_node.addresses()
+
+
+@pytest.mark.parametrize("parameters", [{}, {"interface": "ens5"}])
+def test_a_start_waits_for_a_link_that_is_missing(
+    resource: Resource, later: Callable[[float, str], None], parameters: dict[str, str]
+) -> None:
+    away = "ip netns add away; ip link set ens5 netns away"
+    subprocess.run(away, shell=True, check=True)
+    later(3, f"ip -n away link set ens5 netns {os.getpid()}; ip netns del away; ip link set ens5 up")
+    result = resource("start", parameters=parameters)
+    assert result.status == 0 and result.seconds > 3, result
+    assert CIDR in resource.single_node.addresses()
 
 
 def test_a_profile_that_does_not_exist_is_named(resource: Resource) -> None:

@@ -9,7 +9,7 @@ from time import monotonic
 
 from ocf_aws.kernel.netlink import RTM_GETLINK, RTM_NEWLINK, dump, encode_attribute, split_attributes
 from ocf_aws.ocf.deadline import Deadline
-from ocf_aws.ocf.errors import NotInstalled
+from ocf_aws.ocf.errors import SETTLE_SECONDS, NotInstalled, SoftError
 from ocf_aws.record import Record
 
 TYPE_CHECKING = False
@@ -29,6 +29,18 @@ _IFLA_ALT_IFNAME = 53
 
 # Links that are made on top of another one and may have its MAC.
 _STACKED = frozenset((b"vlan", b"macvlan", b"ipvlan", b"bridge", b"bond", b"team", b"macsec"))
+
+
+class LinkMissing(NotInstalled):
+    """The node has no such link; for a moment, while a tool configures its links anew, that says nothing."""
+
+    certain_after = SETTLE_SECONDS
+
+
+class LinkDown(SoftError):
+    """The link is down. Whoever took it down, such as a tool that configures it anew, may bring it up."""
+
+    certain_after = float("inf")
 
 
 class Link(Record):
@@ -73,11 +85,11 @@ def find_link(name: str) -> Link | None:
 
 
 def require_link(name: str) -> Link:
-    """As find_link. Raises NotInstalled naming the links that there are."""
+    """As find_link. Raises LinkMissing naming the links that there are."""
     link = find_link(name)
     if link is None:
         present = ", ".join(sorted(each.name for each in list_links() if each.name != "lo"))
-        raise NotInstalled(
+        raise LinkMissing(
             f"leave out or correct parameter 'interface': '{name}' does not exist on this node (it has {present})"
         )
     return link

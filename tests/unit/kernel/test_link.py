@@ -8,6 +8,8 @@ import pytest
 
 from ocf_aws.kernel import link as link_module
 from ocf_aws.kernel.link import (
+    LinkDown,
+    LinkMissing,
     find_link,
     find_link_by_index,
     find_link_by_mac,
@@ -16,7 +18,7 @@ from ocf_aws.kernel.link import (
     set_link,
     wait_udev,
 )
-from ocf_aws.ocf.errors import REASON_LENGTH, NotInstalled
+from ocf_aws.ocf.errors import REASON_LENGTH, SETTLE_SECONDS
 from unit.fakes.clock import Clock
 from unit.fakes.kernel import FakeKernel
 
@@ -46,16 +48,21 @@ def test_a_link_is_found_by_its_name_and_by_each_alternative_name(name: str) -> 
 def test_a_link_that_is_not_there_is_none_and_required_names_those_that_are() -> None:
     assert find_link("eth0") is None
     with pytest.raises(
-        NotInstalled, match=r"'eth0' does not exist on this node \(it has ens5, ens6, vlan7\)"
+        LinkMissing, match=r"'eth0' does not exist on this node \(it has ens5, ens6, vlan7\)"
     ) as failure:
         require_link("eth0")
     assert len(str(failure.value)) <= REASON_LENGTH
 
 
+def test_a_start_waits_for_a_link_that_may_come_back() -> None:
+    assert LinkMissing.status == 5 and LinkMissing.certain_after == SETTLE_SECONDS
+    assert LinkDown.status == 1 and LinkDown.certain_after == float("inf")
+
+
 def test_a_long_list_of_links_is_cut(kernel: FakeKernel) -> None:
     for index in range(10, 60):
         kernel.add_link(index, f"veth{index}abcdefgh", OTHER)
-    with pytest.raises(NotInstalled) as failure:
+    with pytest.raises(LinkMissing) as failure:
         require_link("eth0")
     assert len(str(failure.value)) <= REASON_LENGTH
 
