@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from threading import Event
 
-from ocf_aws.aws.errors import AccessDenied, Conflict, NotFound, Rejected
+from ocf_aws.aws.errors import AccessDenied, Conflict, NotDone, NotFound, Rejected
 from ocf_aws.aws.route_tables import Route, Target, describe_routes, describe_tables, find_entry
 from ocf_aws.ip import IpAddress
 from ocf_aws.ocf.errors import SETTLE_SECONDS, Failure, HardError, Unknown, combine, shorten
@@ -45,6 +45,8 @@ class RouteUpdate:
         self._log = log
         self._failures: dict[str, Failure] = {}
         self._written: set[str] = set()
+        self._accepted: set[str] | None = None
+        """The tables of which a route that leads to the target is believed; None: all."""
 
     def describe(self) -> list[Route]:
         """The routes as EC2 tells them now. Raises as Client.call."""
@@ -85,17 +87,21 @@ class RouteUpdate:
                     break
         self._report(routes)
 
-    def replace_unseen(self) -> list[Route]:
+    def replace_unseen(self, accepted: set[str]) -> list[Route]:
         """Replace the routes before looking at them, and return them as EC2 tells them then. Raises as Client.call.
 
+        accepted: the tables whose write EC2 has accepted since the address has had no holder. They are left out, and this
+        update adds to them.
+
         For an address that has no holder any more: it saves the time of one call, and an old answer ("it leads here", from
-        before another node had it) is not believed. What ReplaceRoute refuses (there is no route, AWS keeps the route) is
-        left as it is. Where tags select the tables, a look at which they are comes first.
+        before another node had it) is not believed until a write is accepted. What ReplaceRoute refuses (there is no route,
+        AWS keeps the route) is left as it is. Where tags select the tables, a look at which they are comes first.
         """
+        self._accepted = accepted
         found = (
             self.describe() if self._selector.tags else [Route(table_id, "", None) for table_id in self._selector.ids]
         )
-        unseen = [route for route in found if not route.is_managed]
+        unseen = [route for route in found if not route.is_managed and route.table_id not in accepted]
         routes = self._write(unseen, self._replace_unseen, found)
         # What is to be said of a table, the look at it tells.
         self._failures.clear()
@@ -103,7 +109,7 @@ class RouteUpdate:
 
     def _is_settled(self, routes: list[Route]) -> bool:
         """Whether nothing is left to write, nor a write to read back."""
-        wrong = [route for route in routes if not route.leads_to(self.target)]
+        wrong = [route for route in routes if not self._is_right(route)]
         return not any(self._is_open(route) or route.table_id in self._written for route in wrong)
 
     def _write(self, wrong: list[Route], act: Callable[[Route], None], routes: list[Route]) -> list[Route]:
@@ -122,6 +128,8 @@ class RouteUpdate:
         for table_id in {route.table_id for route in wrong} - set(failed):
             self._failures.pop(table_id, None)
             self._written.add(table_id)
+            if self._accepted is not None:
+                self._accepted.add(table_id)
         # Whether a write was done whose answer was lost, only a read after it can tell.
         return self._read_back(self.describe if failed else reading.result, routes)
 
@@ -134,11 +142,17 @@ class RouteUpdate:
             # EC2 has accepted every write: a start that fails would take the service away again.
             self._log.warning(f"written, but not read back: {error.full_text}")
             entry = {"NetworkInterfaceId": self.target.eni_id}
-            return [route._replace(entry=entry) if route.table_id in self._written else route for route in routes]
+            accepted = self._written | (self._accepted or set())
+            return [route._replace(entry=entry) if route.table_id in accepted else route for route in routes]
+
+    def _is_right(self, route: Route) -> bool:
+        """Whether it leads to the target, and is known to be no old answer."""
+        is_believed = self._accepted is None or route.table_id in self._accepted
+        return is_believed and route.leads_to(self.target)
 
     def _is_open(self, route: Route) -> bool:
         """Whether a write may help: the route is wrong, none was accepted yet, and none was refused for good."""
-        if route.leads_to(self.target):
+        if self._is_right(route):
             return False
         failure = self._failures.get(route.table_id)
         return route.table_id not in self._written and not isinstance(failure, HardError)
@@ -160,7 +174,8 @@ class RouteUpdate:
         else:
             self._create(route.table_id, **more)
         if not more:
-            self._log.info(f"{route.table_id} {problem}; now it sends {self._ip} to {self.target.eni_id}")
+            before = f"{problem}; now it" if problem else "now"
+            self._log.info(f"{route.table_id} {before} sends {self._ip} to {self.target.eni_id}")
 
     def _replace_unseen(self, route: Route) -> None:
         self._call("replace_route", route.table_id, NetworkInterfaceId=self.target.eni_id)
@@ -205,11 +220,20 @@ class RouteUpdate:
             problem = route.problem(self.target)
             if problem and not route.is_visible and any(other.is_visible for other in routes):
                 self._log.warning(f"{route.table_id} {problem}")
-            elif problem:
+            elif problem or self._is_doubtful(route):
                 old = Unknown(shorten(f"was written, but EC2 still says that it {problem}", 100))
                 failures.append((route.table_id, self._failures.get(route.table_id, old)))
         if failures:
             raise combine(failures)
+
+    def _is_doubtful(self, route: Route) -> bool:
+        """Whether it may be an old answer that it leads to the target: EC2 says that it did not do the write.
+
+        Where only the answer to the write is missing, what EC2 tells after all attempts counts: a start must not fail while
+        EC2 does what it is slow to answer.
+        """
+        failure = self._failures.get(route.table_id)
+        return self._is_open(route) and isinstance(failure, (NotDone, Rejected))
 
     def delete(self, routes: list[Route]) -> None:
         """Delete the routes that lead to the target, at once. Raises a Failure that names each table that failed."""

@@ -33,7 +33,7 @@ from ocf_aws.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import TextIO
+    from typing import Any, TextIO
 
     from ocf_aws.ocf.agent import Action, Agent, ParameterValues
 
@@ -49,7 +49,7 @@ class Context(Record):
     agent: the declaration. action: its name. resource: the name of the resource. environ: the environment.
     parameters: the resource's ParameterValues. deadline: of the action. log: where messages go.
     check_level: how deep a check goes (OCF_CHECK_LEVEL). is_recurring: whether Pacemaker repeats it; a monitor that it
-    does not repeat is a probe, which may find nothing.
+    does not repeat is a probe, which may find nothing. kept: what an attempt of the action leaves to the next one, by name.
     """
 
     agent: Agent
@@ -61,6 +61,7 @@ class Context(Record):
     log: Log
     check_level: int
     is_recurring: bool
+    kept: dict[str, Any]
 
     @classmethod
     def from_environ(cls, agent: Agent, action: str, environ: Mapping[str, str], log: Log) -> Context:
@@ -76,6 +77,7 @@ class Context(Record):
             log,
             _number(environ.get("OCF_CHECK_LEVEL")),
             _number(environ.get("OCF_RESKEY_CRM_meta_interval")) > 0,
+            {},
         )
 
 

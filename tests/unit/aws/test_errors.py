@@ -8,6 +8,7 @@ from ocf_aws.aws.errors import (
     AccessDenied,
     CredentialsRefused,
     NoCredentials,
+    NotDone,
     NotFound,
     Rejected,
     RejectedForGood,
@@ -32,7 +33,8 @@ def translate(code: str, message: str = "why", status: int = 400) -> Failure:
 @pytest.mark.parametrize(
     "kind, codes",
     [
-        (Unanswered, "RequestLimitExceeded Throttling InternalError ServiceUnavailable Unavailable"),
+        (NotDone, "RequestLimitExceeded Throttling"),
+        (Unanswered, "InternalError ServiceUnavailable Unavailable"),
         (AccessDenied, "UnauthorizedOperation AccessDenied OptInRequired Blocked"),
         (
             CredentialsRefused,

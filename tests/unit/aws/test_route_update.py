@@ -77,8 +77,68 @@ def test_an_old_answer_that_says_here_is_not_believed_where_the_address_is_new(
     for table_id in (TWO, THREE):
         tables.lead(table_id, "eni-there")
     update = RouteUpdate(tables, selector, IP, HERE, True, log)
-    update.apply(update.replace_unseen(), Deadline(1060))
+    update.apply(update.replace_unseen(set()), Deadline(1060))
     assert holders(tables) == ["eni-there", "eni-here", "eni-here"]
+
+
+def lead_back(tables: FakeEc2, reads: int) -> None:
+    """So many reads tell that the tables lead here, where they lead there by now."""
+    for table_id in (ONE, TWO, THREE):
+        tables.lead(table_id, "eni-here")
+    tables.lag(reads=reads)
+    for table_id in (ONE, TWO, THREE):
+        tables.lead(table_id, "eni-there")
+
+
+THROTTLED = refusal("replace_route", "RequestLimitExceeded")
+
+
+def test_an_old_answer_is_not_believed_after_a_write_that_was_not_accepted(update: Update, tables: FakeEc2) -> None:
+    lead_back(tables, reads=99)
+    tables.fail("replace_route", *[THROTTLED] * 3)
+    accepted: set[str] = set()
+    new = update()
+    new.apply(new.replace_unseen(accepted), Deadline(1060))
+    assert tables.count("replace_route") == 6 and accepted == {ONE, TWO, THREE}
+    assert holders(tables) == ["eni-here"] * 3
+
+
+def test_an_old_answer_is_never_believed_where_no_write_is_accepted(update: Update, tables: FakeEc2) -> None:
+    lead_back(tables, reads=9999)
+    tables.fail("replace_route", *[THROTTLED] * 999)
+    new = update()
+    with pytest.raises(Unknown, match="RequestLimitExceeded"):
+        new.apply(new.replace_unseen(set()), Deadline(1060))
+
+
+def test_what_ec2_tells_for_ten_seconds_counts_where_the_answers_to_writes_are_lost(
+    update: Update, tables: FakeEc2, clock: Clock
+) -> None:
+    tables.fail("replace_route", *[refusal("replace_route", "InternalError")] * 999)
+    for table_id in (ONE, TWO, THREE):
+        tables.lead(table_id, "eni-here")
+    new = update()
+    new.apply(new.replace_unseen(set()), Deadline(1060))
+    assert SETTLE_SECONDS - 2 <= clock.now - 1000 <= SETTLE_SECONDS
+
+
+def test_the_next_attempt_writes_only_what_was_not_accepted(update: Update, tables: FakeEc2) -> None:
+    lead_back(tables, reads=0)
+    accepted = {ONE, TWO}
+    for table_id in accepted:
+        tables.lead(table_id, "eni-here")
+    new = update()
+    new.apply(new.replace_unseen(accepted), Deadline(1060))
+    assert tables.count("replace_route") == 1 and accepted == {ONE, TWO, THREE}
+    assert holders(tables) == ["eni-here"] * 3
+
+
+def test_a_right_that_is_missing_fails_no_start_where_the_routes_lead_here(update: Update, tables: FakeEc2) -> None:
+    for table_id in (ONE, TWO, THREE):
+        tables.lead(table_id, "eni-here")
+    tables.denied.add("replace_route")
+    new = update()
+    new.apply(new.replace_unseen(set()), Deadline(1060))
 
 
 def test_what_is_right_is_left_alone(update: Update, tables: FakeEc2) -> None:
