@@ -22,7 +22,7 @@ class UsageError(Exception):
     """The command line is wrong: one line that says how."""
 
 
-class NotDone(Exception):
+class ChangeFailed(Exception):
     """A change was refused, or a step of it failed: one line that says why, and what is left to do."""
 
 

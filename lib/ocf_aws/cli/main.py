@@ -10,7 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from ocf_aws.cli.arguments import parser
-from ocf_aws.cli.definition import NotDone, NothingKnown, UsageError
+from ocf_aws.cli.definition import ChangeFailed, NothingKnown, UsageError
 from ocf_aws.cli.output import FOUND, UNKNOWN, USAGE, Output
 from ocf_aws.ocf.errors import Failure, as_failure
 
@@ -25,7 +25,7 @@ def run(argv: Sequence[str]) -> int:
         return status
     except UsageError as error:
         return _say(str(error), USAGE)
-    except NotDone as error:
+    except ChangeFailed as error:
         status = _say(str(error), FOUND)
     except (NothingKnown, Failure) as error:
         status = _say(error.full_text if isinstance(error, Failure) else str(error), UNKNOWN)

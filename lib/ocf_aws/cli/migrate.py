@@ -12,7 +12,7 @@ from ocf_aws.cli.agent_files import OVERLAY_IP, load_agent
 from ocf_aws.cli.check import examine
 from ocf_aws.cli.cluster.cib import Cib, Primitive
 from ocf_aws.cli.cluster.cib_xml import query_cib
-from ocf_aws.cli.definition import Definition, NotDone, UsageError
+from ocf_aws.cli.definition import ChangeFailed, Definition, UsageError
 from ocf_aws.cli.environment import become_pacemaker
 from ocf_aws.cli.facts import Facts
 from ocf_aws.cli.findings import FAILED, PASSED
@@ -21,7 +21,7 @@ from ocf_aws.cli.output import FOUND, OK, Output, Progress
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
-    """Show the steps, and do them with --apply. Raises UsageError, NotDone, NothingKnown, Failure."""
+    """Show the steps, and do them with --apply. Raises UsageError, ChangeFailed, NothingKnown, Failure."""
     # What has begun in the cluster is ended, whether or not anybody reads of it.
     output.is_needed = not arguments.apply
     become_pacemaker(os.environ)
@@ -59,7 +59,9 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             output.line(f"    {' '.join(_quoted(word) for word in step.command)}")
     else:
         if not migration.nodes:
-            raise NotDone(f"{primitive.id} is active on no node: change its type while it is stopped, by pcs or crm")
+            raise ChangeFailed(
+                f"{primitive.id} is active on no node: change its type while it is stopped, by pcs or crm"
+            )
         _apply(migration, output)
         output.line(
             f"{primitive.id} is {after} on {' '.join(migration.nodes)} now. Back: ocf-aws migrate {primitive.id} --revert --apply"
@@ -70,7 +72,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _apply(migration: Migration, output: Output) -> None:
-    """Do the steps. Raises NotDone, Failure."""
+    """Do the steps. Raises ChangeFailed, Failure."""
     # A terminal that is closed must not leave the resource half way.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

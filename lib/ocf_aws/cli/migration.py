@@ -18,7 +18,7 @@ from ocf_aws.cli.agent_files import OVERLAY_IP
 from ocf_aws.cli.cluster.cib import Primitive
 from ocf_aws.cli.cluster.commands import run as run_command
 from ocf_aws.cli.cluster.status import query_status
-from ocf_aws.cli.definition import NotDone
+from ocf_aws.cli.definition import ChangeFailed
 from ocf_aws.cli.output import Output, Progress
 from ocf_aws.ocf.errors import Unknown, as_failure
 
@@ -99,7 +99,7 @@ class Migration:
         return ("cibadmin", "--delete", "--scope", "resources", "--xml-text", f'<meta_attributes id="{self.marker}"/>')
 
     def apply(self, output: Output) -> None:
-        """Do the steps, verify after each, go back when one fails. Raises NotDone with what failed; before the first, Failure."""
+        """Do the steps, verify after each, go back when one fails. Raises ChangeFailed with what failed; before the first, Failure."""
         self._save_backup()
         try:
             for number, step in enumerate(self.steps(), 1):
@@ -114,10 +114,10 @@ class Migration:
                 with Progress(output, "going back"):
                     self._go_back()
             except Exception as stuck:
-                raise NotDone(
+                raise ChangeFailed(
                     f"run the same command again: {self.primitive.id} may be left in maintenance ({failed}; {as_failure(stuck)})"
                 ) from stuck
-            raise NotDone(f"went back to {self.before}: {failed}") from error
+            raise ChangeFailed(f"went back to {self.before}: {failed}") from error
 
     def _verify(self, number: int) -> None:
         """What a step has to have done. Raises Unknown where it has not."""
