@@ -55,7 +55,7 @@ pcs resource meta msl_db2_PRD notify=true clone-max=2 clone-node-max=1 interleav
 pcs resource create rsc_ip_PRD ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \
     op monitor interval=20 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
-    meta failure-timeout=600 migration-threshold=3
+    meta failure-timeout=600 migration-threshold=5000
 
 pcs constraint colocation add rsc_ip_PRD with Promoted msl_db2_PRD INFINITY
 pcs constraint order promote msl_db2_PRD then start rsc_ip_PRD

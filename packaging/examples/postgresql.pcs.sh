@@ -64,7 +64,7 @@ pcs resource meta postgresql-clone notify=true clone-max=2 clone-node-max=1
 pcs resource create overlay-ip ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \
     op monitor interval=20 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
-    meta failure-timeout=600 migration-threshold=3
+    meta failure-timeout=600 migration-threshold=5000
 
 # The address comes once there is a primary, and goes when there is none any more.
 pcs constraint colocation add overlay-ip with Promoted postgresql-clone INFINITY

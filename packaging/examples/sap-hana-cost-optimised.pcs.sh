@@ -60,7 +60,7 @@ pcs resource meta rsc_SAPHana_PRD_HDB00-clone notify=true clone-max=2 clone-node
 pcs resource create rsc_ip_PRD_HDB00 ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \
     op monitor interval=60 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
-    meta failure-timeout=600 migration-threshold=3
+    meta failure-timeout=600 migration-threshold=5000
 
 # Not critical: else Pacemaker 3 moves the primary back to the first node, so that QAS can run on the second.
 pcs resource create rsc_SAP_QAS_HDB10 ocf:heartbeat:SAPInstance InstanceName="QAS_HDB10_$node2" \

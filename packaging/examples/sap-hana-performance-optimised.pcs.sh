@@ -59,7 +59,7 @@ pcs resource meta rsc_SAPHana_PRD_HDB00-clone notify=true clone-max=2 clone-node
 pcs resource create rsc_ip_PRD_HDB00 ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \
     op monitor interval=60 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
-    meta failure-timeout=600 migration-threshold=3
+    meta failure-timeout=600 migration-threshold=5000
 
 pcs constraint order start rsc_SAPHanaTopology_PRD_HDB00-clone then rsc_SAPHana_PRD_HDB00-clone symmetrical=false
 # 2000 and not INFINITY: tools can reach SAP's start service by the address while no database is primary.

@@ -79,7 +79,7 @@ pcs resource meta cln_SAPHanaCon_PRD_HDB00 clone-node-max=1 interleave=true main
 pcs resource create rsc_ip_PRD_HDB00 ocf:aws:aws-overlay-ip ip="$ip" routing_table="$tables" \
     op start interval=0 timeout=180 op stop interval=0 timeout=180 \
     op monitor interval=60 timeout=60 op monitor interval=120 timeout=60 OCF_CHECK_LEVEL=10 \
-    meta failure-timeout=600 migration-threshold=3
+    meta failure-timeout=600 migration-threshold=5000
 
 pcs constraint location cln_SAPHanaTop_PRD_HDB00 avoids "$node5"
 pcs constraint location cln_SAPHanaFil_PRD_HDB00 avoids "$node5"

@@ -615,6 +615,21 @@ def a_failure_expires_before_a_stop_has_to_end(node: Any) -> None:
     node.edit_cib('name="stop" interval="0s" timeout="180s"', 'name="stop" interval="0s" timeout="10min"')
 
 
+@fault("failure-handling", "--set-parameter migration-threshold --parameter-value 5000", status="warning")
+def a_ban_of_the_address_would_move_the_primary(node: Any) -> None:
+    the_address_follows_nothing(node)
+    node.edit_cib(
+        "</resources>",
+        '<clone id="db-clone"><meta_attributes id="db-meta"><nvpair id="db-promotable" name="promotable" value="true"/>'
+        '</meta_attributes><primitive id="db" class="ocf" provider="pacemaker" type="Stateful"/></clone></resources>',
+    )
+    node.edit_cib(
+        "<constraints>",
+        '<constraints><rsc_colocation id="ip-with-db" rsc="rsc_ip" with-rsc="db-clone" with-rsc-role="Promoted" score="2000"/>',
+    )
+    meta(node, "migration-threshold", "3")
+
+
 @fault("stickiness", "--set-parameter resource-stickiness", status="warning")
 def nothing_keeps_the_address_where_it_is(node: Any) -> None:
     node.edit_cib('name="resource-stickiness" value="1000"', 'name="resource-stickiness" value="0"')

@@ -38,11 +38,11 @@ def node(name: str, history: str, attributes: str = "", others: str = "") -> str
 
 
 def what_pacemaker_does(
-    directory: Path, meta: dict[str, str], states: list[str], minutes: int, others: str = ""
+    directory: Path, meta: dict[str, str], states: list[str], minutes: int, others: str = "", constraints: str = ""
 ) -> str:
     """What the scheduler does with the resource `ip`, so many minutes after now; empty: nothing.
 
-    others: more resources, as XML.
+    others, constraints: more resources, and the constraints, as XML.
     """
     values = "".join(f'<nvpair id="meta-{name}" name="{name}" value="{value}"/>' for name, value in meta.items())
     names = re.findall(r'uname="(\w+)"', "".join(states))
@@ -59,15 +59,19 @@ def what_pacemaker_does(
               <meta_attributes id="meta">{values}</meta_attributes>
               <operations><op id="monitor" name="monitor" interval="20s" timeout="60s"/></operations>
             </primitive></resources>
-            <constraints/>
+            <constraints>{constraints}</constraints>
           </configuration>
           <status>{"".join(states)}</status>
         </cib>""")
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + 60 * minutes))
     command = ["crm_simulate", "--xml-file", cib, "--run", "--set-datetime", when]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    summary = re.findall(r"^\s+\* (Start|Recover|Move|Stop|Restart)\s+ip\s+\( (.*?) \)", done.stdout, re.MULTILINE)
-    return ", ".join(f"{action} {where}" for action, where in summary)
+    summary = re.findall(
+        r"^\s+\* (Start|Recover|Move|Stop|Restart|Promote|Demote)\s+(ip|db:\d)\s+\( (.*?) \)", done.stdout, re.MULTILINE
+    )
+    # A database is one of the others.
+    told = [f"{action} {' '.join(where.split())}" if name == "ip" else action for action, name, where in summary]
+    return ", ".join(told)
 
 
 def after_a_failed_start(directory: Path, status: int, meta: dict[str, str], minutes: int) -> str:
@@ -171,3 +175,50 @@ def after_the_fencing_device_failed_on_node1(directory: Path, meta: dict[str, st
 def test_a_failed_fencing_device_moves_a_healthy_address_without_stickiness(tmp_path: Path) -> None:
     assert after_the_fencing_device_failed_on_node1(tmp_path, {}) == "Move node2 -> node1"
     assert after_the_fencing_device_failed_on_node1(tmp_path, {"resource-stickiness": "1000"}) == ""
+
+
+DATABASE = (
+    '<clone id="dbs"><meta_attributes id="dbs-meta"><nvpair id="promotable" name="promotable" value="true"/></meta_attributes>'
+    '<primitive id="db" class="ocf" provider="pacemaker" type="Stateful"/></clone>'
+)
+
+
+def after_failed_monitors_beside_a_primary(directory: Path, score: str, failures: int, meta: dict[str, str]) -> str:
+    """What becomes of an address on node1, and of the database's primary there, which it follows by that score."""
+    now = int(time.time())
+
+    def database(entry: str) -> str:
+        history = entry.replace("ip_", "db_")
+        return f'<lrm_resource id="db" class="ocf" provider="pacemaker" type="Stateful">{history}</lrm_resource>'
+
+    # What the agent of SAP HANA gives a primary, and a secondary that is in sync.
+    primary, secondary = (
+        f'<nvpair id="score-{name}" name="master-db" value="{value}"/>'
+        for name, value in (("node1", 150), ("node2", 100))
+    )
+    counted = (
+        f'<nvpair id="count" name="fail-count-ip#monitor_20000" value="{failures}"/>'
+        f'<nvpair id="last" name="last-failure-ip#monitor_20000" value="{now}"/>'
+    )
+    failed = operation("last_0", "start_0", 0, now - 60) + operation("last_failure_0", "monitor_20000", 1, now)
+    absent = operation("last_0", "monitor_0", 7, now - 99)
+    states = [
+        node("node1", failed, primary + counted, database(operation("last_0", "promote_0", 0, now - 80))),
+        node("node2", absent, secondary, database(operation("last_0", "start_0", 0, now - 90))),
+    ]
+    follows = f'<rsc_colocation id="follow" rsc="ip" with-rsc="dbs" with-rsc-role="Master" score="{score}"/>'
+    return what_pacemaker_does(directory, {"resource-stickiness": "1000", **meta}, states, 0, DATABASE, follows)
+
+
+@pytest.mark.parametrize("score", ["2000", "INFINITY"])
+def test_a_ban_of_the_address_moves_the_primary_that_it_follows(score: str, tmp_path: Path) -> None:
+    meta = {"failure-timeout": "600s", "migration-threshold": "3"}
+    assert after_failed_monitors_beside_a_primary(tmp_path, score, 2, meta) == "Recover node1"
+    becomes = after_failed_monitors_beside_a_primary(tmp_path, score, 3, meta)
+    assert becomes == "Demote, Promote, Recover node1 -> node2"
+
+
+@pytest.mark.parametrize("score", ["2000", "INFINITY"])
+def test_without_a_ban_each_failure_costs_the_address_alone(score: str, tmp_path: Path) -> None:
+    meta = {"failure-timeout": "600s", "migration-threshold": "5000"}
+    assert after_failed_monitors_beside_a_primary(tmp_path, score, 100, meta) == "Recover node1"

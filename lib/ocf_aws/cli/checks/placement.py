@@ -18,6 +18,9 @@ CHECKS = Checks()
 _FAILURE_TIMEOUT = 600.0
 """Seconds that the documentation recommends."""
 
+_NO_THRESHOLD = 5000
+"""So many failures do not come together: what the guides for SAP HANA set."""
+
 
 @CHECKS.add("failure-handling")
 @in_cluster
@@ -36,6 +39,13 @@ def check_failure_handling(facts: Facts, cib: Cib, primitive: Primitive) -> Find
         )
     if not expires and (threshold == "1" or not is_off(cib.properties, "start-failure-is-fatal", "true")):
         return warning("no failure-timeout: one failed start bans the node until somebody cleans up", remedy)
+    names = {primitive.id, *primitive.parents}
+    follows = [each.other for each in cib.colocations if each.is_with_primary and each.resource in names]
+    if follows and threshold.isdecimal() and int(threshold) < _NO_THRESHOLD:
+        return warning(
+            f"migration-threshold {threshold}: a ban of {primitive.id} moves the primary of {follows[0]} too",
+            set_meta(primitive, "migration-threshold", f"{_NO_THRESHOLD}"),
+        )
     return passed(f"migration-threshold {threshold}, failure-timeout {expires:g} s")
 
 
@@ -61,7 +71,7 @@ def check_colocation(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
     names = {primitive.id, *primitive.parents}
     if len([each for each in cib.primitives if set(each.parents) & set(primitive.parents)]) > 1:
         return passed(f"in group {primitive.parents[0]}")
-    if any(names & {one, other} for one, other in cib.colocations):
+    if any(names & {each.resource, each.other} for each in cib.colocations):
         return passed("colocated")
     others = [each for each in cib.primitives if each.standard != "stonith" and each.id != primitive.id]
     if not others:

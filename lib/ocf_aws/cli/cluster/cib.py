@@ -105,17 +105,30 @@ class Primitive:
 
 
 @dataclass(frozen=True)
+class Colocation:
+    """That a resource is to be where another one is. role: of the other one there, "" for any."""
+
+    resource: str
+    other: str
+    role: str = ""
+
+    @property
+    def is_with_primary(self) -> bool:
+        """Whether the other one is to be promoted there, in the words of Pacemaker 2.0 and older too."""
+        return self.role in ("Promoted", "Master")
+
+
+@dataclass(frozen=True)
 class Cib:
-    """The configuration. default_timeout: seconds of an operation that names none. colocations: pairs (resource, with).
-    bans: (constraint id, resource, node) that a command left. node_attributes: by node, each with its value and its
-    lifetime, "forever" or "reboot".
+    """The configuration. default_timeout: seconds of an operation that names none. bans: (constraint id, resource, node)
+    that a command left. node_attributes: by node, each with its value and its lifetime, "forever" or "reboot".
     """
 
     primitives: tuple[Primitive, ...]
     nodes: tuple[str, ...]
     properties: dict[str, str]
     default_timeout: float
-    colocations: tuple[tuple[str, str], ...] = ()
+    colocations: tuple[Colocation, ...] = ()
     bans: tuple[tuple[str, str, str], ...] = ()
     node_attributes: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from ocf_aws.cli.cluster.cib import Cib, Operation, Primitive, is_off
+from ocf_aws.cli.cluster.cib import Cib, Colocation, Operation, Primitive, is_off
 from ocf_aws.cli.cluster.commands import run
 from ocf_aws.ocf.deadline import DEFAULT_TIMEOUT
 from ocf_aws.ocf.errors import Unknown
@@ -176,16 +176,22 @@ def _score(element: ElementTree.Element) -> int:
     return 1_000_000 if text.lstrip("+").upper() == "INFINITY" else int(text) if text.lstrip("+-").isdecimal() else 0
 
 
-def _colocations(configuration: ElementTree.Element) -> Iterator[tuple[str, str]]:
+def _colocations(configuration: ElementTree.Element) -> Iterator[Colocation]:
     for constraint in configuration.iterfind("constraints/rsc_colocation"):
         if constraint.get("score", "INFINITY").startswith(("-", "0")):
             # They are kept apart, or asked for nothing.
             continue
         if constraint.get("rsc"):
-            yield constraint.get("rsc", ""), constraint.get("with-rsc", "")
+            yield Colocation(
+                constraint.get("rsc", ""), constraint.get("with-rsc", ""), constraint.get("with-rsc-role", "")
+            )
         else:
-            members = [ref.get("id", "") for ref in constraint.iter("resource_ref")]
-            yield from ((one, other) for one in members for other in members if one != other)
+            members = [
+                (ref.get("id", ""), members.get("role", ""))
+                for members in constraint.iterfind("resource_set")
+                for ref in members.iterfind("resource_ref")
+            ]
+            yield from (Colocation(one, other, role) for one, _ in members for other, role in members if one != other)
 
 
 def _bans(configuration: ElementTree.Element) -> Iterator[tuple[str, str, str]]:
