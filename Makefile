@@ -41,23 +41,27 @@ help: ## this list
 
 # --- use it -----------------------------------------------------------------------------------------------------------
 
-# Made for each installation: another botocore may have made what is there.
-.PHONY: service-models
-service-models:
-	PYTHONPATH=lib $(PYTHON) -B packaging/service_models.py
+# A shebang takes no other PYTHON, and `rm -rf` would take two paths for one.
+CHECKED = $(if $(filter /%,$(PYTHON)),,$(error PYTHON=$(PYTHON): give the absolute path)) \
+	$(if $(word 2,x$(DESTDIR)$(SITELIB)),$(error DESTDIR and SITELIB can have no blanks))
 
 .PHONY: install
-install: service-models ## install agents, command, library, man pages and documents (DESTDIR and PYTHON are honoured)
+install: ## install agents, command, library, man pages and documents (DESTDIR and PYTHON are honoured)
+	$(CHECKED)umask 022 && $(MAKE) --no-print-directory installed DESTDIR=$(abspath $(DESTDIR))
+
+.PHONY: installed
+installed:
 	install -d $(addprefix $(DESTDIR),$(AGENTDIR) $(SBINDIR) $(SITELIB) $(COMPLETIONDIR) $(MANDIR)/man7 $(MANDIR)/man8 $(DOCDIR))
-	cd lib && find ocf_aws -name '*.py' -o -name '*.json' -o -name py.typed | while read -r file; do \
+	cd lib && find ocf_aws -name '*.py' -o -name py.typed | while read -r file; do \
 		install -D -m 0644 "$$file" "$(DESTDIR)$(SITELIB)/$$file" || exit 1; done
+	PYTHONPATH=lib $(PYTHON) -B packaging/service_models.py $(DESTDIR)$(SITELIB)/ocf_aws/aws/service_models
 	for agent in $(AGENTS); do \
 		name=$${agent##*/}; module=$$(echo $$name | tr - _); launcher=$(DESTDIR)$(AGENTDIR)/$$name; \
 		sed '1s/.*//' $$agent > $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
 		chmod 0644 $(DESTDIR)$(SITELIB)/ocf_aws/$$module.py && \
 		sed "1s,/usr/bin/python3,$(PYTHON),; s,LIBRARY,$(SITELIB),; s,agent_module,$$module," packaging/launcher.py > $$launcher && \
 		chmod 0755 $$launcher || exit 1; done
-	sed '1s,^#!/usr/bin/python3,#!$(PYTHON),' packaging/bin/ocf-aws > $(DESTDIR)$(SBINDIR)/ocf-aws
+	sed '1s,^#!/usr/bin/python3,#!$(PYTHON),; s,^from,import sys\n\nsys.path.append("$(SITELIB)")\n&,' packaging/bin/ocf-aws > $(DESTDIR)$(SBINDIR)/ocf-aws
 	chmod 0755 $(DESTDIR)$(SBINDIR)/ocf-aws
 	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(SITELIB)/ocf_aws
 	for agent in $(AGENTS); do \
@@ -70,7 +74,7 @@ install: service-models ## install agents, command, library, man pages and docum
 
 .PHONY: uninstall
 uninstall: ## remove what `make install` installed
-	rm -f $(patsubst agents/%,$(DESTDIR)$(AGENTDIR)/%,$(AGENTS))
+	$(CHECKED)rm -f $(patsubst agents/%,$(DESTDIR)$(AGENTDIR)/%,$(AGENTS))
 	rm -f $(patsubst agents/%,$(DESTDIR)$(MANDIR)/man7/ocf_aws_%.7,$(AGENTS))
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/ocf-aws $(MANDIR)/man8/ocf-aws.8 $(COMPLETIONDIR)/ocf-aws)
 	rm -rf $(DESTDIR)$(SITELIB)/ocf_aws $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)))
@@ -100,7 +104,8 @@ lab-down: $(VENV)/ready ## remove what `make lab` left up
 
 # What users have is compiled and has the models; without them each of the thousands of processes makes its own.
 .PHONY: compiled
-compiled: $(VENV)/ready service-models
+compiled: $(VENV)/ready
+	PYTHONPATH=lib $(PYTHON) -B packaging/service_models.py lib/ocf_aws/aws/service_models
 	$(PYTHON) -m compileall -q lib tests/vpclab
 
 .PHONY: test

@@ -1,4 +1,4 @@
-"""Write the parts of botocore's models of EC2 and STS that the library needs.
+"""Write the parts of botocore's models of EC2 and STS that the library needs into a directory: service_models.py DIRECTORY
 
 `make install` runs it, for the botocore of the interpreter that is to run the agents. Without botocore it says so and writes
 nothing: the agents then load the whole models, which takes longer. Any other botocore takes these parts too.
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ocf_aws.aws.loading import OPERATIONS, SERVICE_MODELS
+from ocf_aws.aws.loading import OPERATIONS
 
 
 def cut(model: dict[str, Any], operations: Iterable[str]) -> dict[str, Any]:
@@ -50,17 +50,17 @@ def without_documentation(part: Any) -> Any:
     }
 
 
-def main() -> int:
+def main(directory: Path) -> int:
     """Write the parts; returns the exit status."""
     try:
         from botocore.loaders import Loader
     except ImportError as error:
         print(f"No botocore here ({error}): the agents will load the whole models of EC2 and STS", file=sys.stderr)
         return 0
-    Path(SERVICE_MODELS).mkdir(exist_ok=True)
+    directory.mkdir(exist_ok=True)
     for service, operations in OPERATIONS.items():
         model = cut(Loader().load_service_model(service, "service-2"), operations)
-        file = Path(SERVICE_MODELS, f"{service}.json")
+        file = directory / f"{service}.json"
         # Another installation may be reading it.
         fresh = file.with_suffix(f".{os.getpid()}")
         fresh.write_text(json.dumps(model, separators=(",", ":")) + "\n")
@@ -69,4 +69,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Path(sys.argv[1])))

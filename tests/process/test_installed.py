@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import ocf_aws
+from vpclab.checkout import CHECKOUT
 from vpclab.hosts.installation import Installation
 from vpclab.hosts.single_node import Result, SingleNode
 
@@ -62,6 +65,44 @@ def test_meta_data_needs_neither_root_nor_the_environment(installation: Installa
     for name in ("aws-overlay-ip", "aws-eni-move"):
         done = subprocess.run([installation.agent(name), "meta-data"], env={}, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("<?xml")
+
+
+def make(target: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "-C", CHECKOUT, target, *words], capture_output=True, text=True, check=False)
+
+
+def test_what_root_installs_others_may_read(tmp_path: Path) -> None:
+    hardened = os.umask(0o077)
+    try:
+        assert make("install", f"DESTDIR={tmp_path / 'root'}").returncode == 0
+    finally:
+        os.umask(hardened)
+    paths = list((tmp_path / "root").rglob("*"))
+    unreadable = [path for path in paths if path.stat().st_mode & 0o004 == 0]
+    assert len(paths) > 200 and unreadable == []
+
+
+@pytest.mark.parametrize("target", ["install", "uninstall"])
+@pytest.mark.parametrize(
+    "word, told",
+    [
+        ("PYTHON=python3", "give the absolute path"),
+        ("SITELIB=/opt/my site", "no blanks"),
+        ("DESTDIR=/a b", "no blanks"),
+    ],
+)
+def test_make_refuses_what_it_could_do_harm_with(target: str, word: str, told: str) -> None:
+    refused = make(target, word, "--dry-run")
+    assert refused.returncode == 2 and told in refused.stderr
+
+
+def test_the_command_finds_its_library_wherever_that_is(tmp_path: Path) -> None:
+    places = (
+        f"{name}={tmp_path / name}" for name in ("SITELIB", "SBINDIR", "AGENTDIR", "MANDIR", "DOCDIR", "COMPLETIONDIR")
+    )
+    assert make("install", *places).returncode == 0
+    told = subprocess.run([tmp_path / "SBINDIR/ocf-aws", "--version"], env={}, capture_output=True, text=True)
+    assert (told.returncode, told.stdout) == (0, f"ocf-aws {ocf_aws.__version__}\n")
 
 
 def test_an_agent_that_has_nothing_to_stop_writes_no_byte_code(
