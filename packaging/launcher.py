@@ -19,8 +19,7 @@ else:
 
 def is_here(environ):
     """Whether this node may have what the resource moves: by the kernel, or by the record of a start."""
-    from _socket import AF_INET, AF_INET6, SOCK_DGRAM, inet_pton, socket
-    from errno import EADDRNOTAVAIL
+    from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
     from os.path import lexists
 
     eni_id = environ.get("OCF_RESKEY_eni_id", "").strip()
@@ -29,14 +28,21 @@ def is_here(environ):
     ip = (environ.get("OCF_RESKEY_ip") or environ.get("OCF_RESKEY_address") or "").strip().partition("/")[0]
     family = AF_INET6 if ":" in ip else AF_INET
     try:
-        inet_pton(family, ip)
+        packed = inet_pton(family, ip)
     except (OSError, ValueError):
         return False
+    # bind() would not do: with ip_nonlocal_bind=1 the kernel lets it take any address.
     try:
-        socket(family, SOCK_DGRAM).bind((ip, 0))
-    except OSError as refused:
-        return refused.errno != EADDRNOTAVAIL
-    return True
+        if family == AF_INET6:
+            with open("/proc/net/if_inet6") as addresses:
+                return packed.hex() in addresses.read().split()
+        with open("/proc/net/fib_trie") as routes:
+            return f"|-- {inet_ntop(family, packed)} /32 host LOCAL" in " ".join(routes.read().split())
+    except FileNotFoundError:
+        # This kernel has no IPv6.
+        return False
+    except OSError:
+        return True
 
 
 def report(environ):

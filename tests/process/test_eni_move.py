@@ -514,6 +514,21 @@ def test_an_eni_that_came_configured_with_the_boot_is_recorded_and_needs_imds_no
     assert "state DOWN" in ip("link show ens6") and not resource.state_file.exists()
 
 
+def test_the_record_of_such_an_eni_follows_what_ec2_takes_from_it(resource: Resource) -> None:
+    resource.attach("node1")
+    configure_by_hand(resource)
+    ip(f"address replace {IPV6}/64 dev ens6 nodad")
+    anything = {"configure": "false"}
+    assert resource("monitor", parameters=anything).status == 0
+    resource.operator.unassign_private_ip_addresses(NetworkInterfaceId=resource.id, PrivateIpAddresses=[IPV4[1]])
+    ip(f"address del {IPV4[1]}/24 dev ens6")
+    assert resource.monitor(parameters=anything).status == 0
+    assert IPV4[1] not in resource.state_file.read_text()
+    ip(f"address del {IPV4[0]}/24 dev ens6")
+    result = resource.monitor(parameters=anything)
+    assert result.status == 1 and IPV4[0] in result.reason
+
+
 @pytest.mark.parametrize("lost", ["address del 10.0.1.51/24 dev ens6", "link set ens6 down"])
 def test_an_eni_that_is_not_complete_is_not_recorded(resource: Resource, lost: str) -> None:
     resource.attach("node1")

@@ -161,6 +161,24 @@ def test_a_stop_without_the_library_succeeds_where_the_kernel_has_no_such_addres
     assert overlay_ip(single_node, breakable, ip="no address")("stop").status == 0
 
 
+def test_an_address_that_any_program_may_bind_is_not_taken_for_one_that_is_here(
+    single_node: SingleNode, breakable: Installation
+) -> None:
+    # As haproxy and keepalived have it.
+    damage(breakable, "ocf_aws")
+    for ip, name in ((IP, "ipv4"), ("fd00:10::10", "ipv6")):
+        Path(f"/proc/sys/net/{name}/ip_nonlocal_bind").write_text("1")
+        assert overlay_ip(single_node, breakable, ip=ip)("monitor").status == 5
+        assert overlay_ip(single_node, breakable, ip=ip)("stop").status == 0
+
+
+def test_an_ipv6_address_is_found_without_the_library(single_node: SingleNode, breakable: Installation) -> None:
+    damage(breakable, "ocf_aws")
+    subprocess.run(["ip", "address", "add", "fd00:10::10/128", "dev", single_node.link, "nodad"], check=True)
+    assert overlay_ip(single_node, breakable, ip="fd00:10:0::10")("monitor").status == 1
+    assert overlay_ip(single_node, breakable, ip="fd00:10::11")("monitor").status == 5
+
+
 def test_a_stop_without_the_library_fails_where_the_kernel_has_the_address(
     single_node: SingleNode, breakable: Installation, address: None
 ) -> None:

@@ -411,6 +411,16 @@ def test_what_somebody_left_on_a_passive_node_bans_this_node_alone(resource: Res
     assert left in resource.single_node.addresses()
 
 
+def test_what_somebody_adds_beside_a_running_address_neither_fails_it_nor_keeps_it_here(resource: Resource) -> None:
+    assert resource("start").status == 0
+    add_address("192.168.10.1/24")
+    assert resource.monitor().status == resource("monitor").status == resource("start").status == 0
+    stopped = resource("stop")
+    assert stopped.status == 0 and "nothing is removed" not in stopped.stderr
+    addresses = resource.single_node.addresses()
+    assert CIDR not in addresses and "192.168.10.1/24" in addresses
+
+
 def test_a_subnet_of_another_link_forbids_nothing(resource: Resource) -> None:
     subprocess.run(["ip", "link", "add", "docker0", "type", "bridge"], check=True)
     try:

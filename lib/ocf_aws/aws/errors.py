@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-_THROTTLED = frozenset(
-    "RequestLimitExceeded EC2ThrottledException Throttling ThrottlingException RequestThrottled".split()
+_UNANSWERED = frozenset(
+    "RequestLimitExceeded EC2ThrottledException Throttling ThrottlingException RequestThrottled"
+    " InternalError InternalFailure ServerInternal ServiceUnavailable Unavailable".split()
 )
-_UNANSWERED = frozenset("InternalError InternalFailure ServerInternal ServiceUnavailable Unavailable".split())
 _ACCESS_DENIED = frozenset("UnauthorizedOperation AccessDenied AccessDeniedException OptInRequired Blocked".split())
 
 # A role just attached, a clock before its first synchronisation, credentials that rotate: these pass by themselves.
@@ -37,11 +37,7 @@ class Unanswered(Unknown):
     """The service did not do, or did not say that it did, what was asked: throttled, failing, out of reach."""
 
 
-class NotDone(Unanswered):
-    """The service says that it did not do what was asked: throttled; later it may."""
-
-
-class CredentialsRefused(NotDone):
+class CredentialsRefused(Unanswered):
     """The service does not know the credentials, or not any more; new ones may be taken."""
 
 
@@ -114,8 +110,6 @@ def failure(what: str, response: Mapping[str, Any]) -> Failure:
         return AccessDenied(_denied_reason(what, code, message), detail)
     if code in _CREDENTIALS_REFUSED:
         return CredentialsRefused(f"{what}: EC2 does not accept the credentials ({code}): {message}", detail)
-    if code in _THROTTLED:
-        return NotDone(f"{what}: no answer ({code}): {message}", detail)
     if code in _UNANSWERED or status >= 500 or status == 429:
         return Unanswered(f"{what}: no answer ({code}): {message}", detail)
     kind = RejectedForNow if _is_of_a_moment(code) else RejectedForGood

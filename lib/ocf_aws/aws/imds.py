@@ -51,11 +51,6 @@ class Imds:
         self._answers: dict[str, str | None] = {}
         self._unavailable: Unknown | None = None
 
-    @property
-    def host(self) -> str:
-        """Its address."""
-        return urlsplit(self._endpoint).hostname or ""
-
     def get(self, path: str) -> str | None:
         """The text at /latest/`path`, None where there is none. Raises Unknown without an answer."""
         if path not in self._answers:

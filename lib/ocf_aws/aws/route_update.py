@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from threading import Event
 
-from ocf_aws.aws.errors import AccessDenied, Conflict, NotDone, NotFound, Rejected
+from ocf_aws.aws.errors import AccessDenied, Conflict, NotFound, Rejected
 from ocf_aws.aws.route_tables import Route, Target, describe_routes, describe_tables, find_entry
 from ocf_aws.ip import IpAddress
 from ocf_aws.ocf.errors import SETTLE_SECONDS, Failure, HardError, Unknown, combine, shorten
@@ -24,8 +24,27 @@ if TYPE_CHECKING:
 _FIRST_READ_BACK = 0.05
 """Seconds after a write went out until it is read back, at the latest: an answer may take longer."""
 
-_FIRST_PAUSE = 0.01
-"""Seconds until an answer that is old is asked for again."""
+_READ_PAUSES = (0.01, 1.0)
+"""Seconds until an answer that is old is asked for again: the first time, and at most."""
+
+_WRITE_PAUSES = (1.0, 2.0)
+"""The same until a route that reads right is written again: often enough for one that EC2 throttles."""
+
+
+class Takeover:
+    """That an address has just come to this node, of which nobody else sends the routes elsewhere any more.
+
+    EC2 may still tell that they lead here, from before another node had them. deadline: of the action.
+    accepted: the tables whose write EC2 has accepted since. For SETTLE_SECONDS the others are not believed to lead here.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        self.accepted: set[str] = set()
+        self._doubt = deadline.within(SETTLE_SECONDS)
+
+    def believes(self, table_id: str) -> bool:
+        """Whether what EC2 tells of a table is no old answer."""
+        return table_id in self.accepted or not self._doubt.left()
 
 
 class RouteUpdate:
@@ -45,8 +64,7 @@ class RouteUpdate:
         self._log = log
         self._failures: dict[str, Failure] = {}
         self._written: set[str] = set()
-        self._accepted: set[str] | None = None
-        """The tables of which a route that leads to the target is believed; None: all."""
+        self._takeover: Takeover | None = None
 
     def describe(self) -> list[Route]:
         """The routes as EC2 tells them now. Raises as Client.call."""
@@ -80,28 +98,31 @@ class RouteUpdate:
         names each table that failed.
         """
         if not self._is_settled(routes):
-            for _ in deadline.within(SETTLE_SECONDS).attempts(first=_FIRST_PAUSE):
-                # Reads may lag behind a write that has succeeded ("Eventual consistency", EC2 developer guide).
-                routes = self._write([route for route in routes if self._is_open(route)], self._write_one, routes)
+            is_wrong = any(not route.leads_to(self.target) for route in routes)
+            for _ in deadline.within(SETTLE_SECONDS).attempts(*(_READ_PAUSES if is_wrong else _WRITE_PAUSES)):
+                try:
+                    # Reads may lag behind a write that has succeeded ("Eventual consistency", EC2 developer guide).
+                    routes = self._write([route for route in routes if self._is_open(route)], self._write_one, routes)
+                except Unknown:
+                    if deadline.left():
+                        raise
+                    # What EC2 told last counts.
+                    break
                 if self._is_settled(routes):
                     break
         self._report(routes)
 
-    def replace_unseen(self, accepted: set[str]) -> list[Route]:
+    def replace_unseen(self, takeover: Takeover) -> list[Route]:
         """Replace the routes before looking at them, and return them as EC2 tells them then. Raises as Client.call.
 
-        accepted: the tables whose write EC2 has accepted since the address has had no holder. They are left out, and this
-        update adds to them.
-
-        For an address that has no holder any more: it saves the time of one call, and an old answer ("it leads here", from
-        before another node had it) is not believed until a write is accepted. What ReplaceRoute refuses (there is no route,
-        AWS keeps the route) is left as it is. Where tags select the tables, a look at which they are comes first.
+        It saves the time of one call. What ReplaceRoute refuses (there is no route, AWS keeps the route) is left as it is.
+        Where tags select the tables, a look at which they are comes first.
         """
-        self._accepted = accepted
+        self._takeover = takeover
         found = (
             self.describe() if self._selector.tags else [Route(table_id, "", None) for table_id in self._selector.ids]
         )
-        unseen = [route for route in found if not route.is_managed and route.table_id not in accepted]
+        unseen = [route for route in found if not route.is_managed and route.table_id not in takeover.accepted]
         routes = self._write(unseen, self._replace_unseen, found)
         # What is to be said of a table, the look at it tells.
         self._failures.clear()
@@ -128,8 +149,8 @@ class RouteUpdate:
         for table_id in {route.table_id for route in wrong} - set(failed):
             self._failures.pop(table_id, None)
             self._written.add(table_id)
-            if self._accepted is not None:
-                self._accepted.add(table_id)
+            if self._takeover:
+                self._takeover.accepted.add(table_id)
         # Whether a write was done whose answer was lost, only a read after it can tell.
         return self._read_back(self.describe if failed else reading.result, routes)
 
@@ -142,13 +163,12 @@ class RouteUpdate:
             # EC2 has accepted every write: a start that fails would take the service away again.
             self._log.warning(f"written, but not read back: {error.full_text}")
             entry = {"NetworkInterfaceId": self.target.eni_id}
-            accepted = self._written | (self._accepted or set())
+            accepted = self._written | (self._takeover.accepted if self._takeover else set())
             return [route._replace(entry=entry) if route.table_id in accepted else route for route in routes]
 
     def _is_right(self, route: Route) -> bool:
         """Whether it leads to the target, and is known to be no old answer."""
-        is_believed = self._accepted is None or route.table_id in self._accepted
-        return is_believed and route.leads_to(self.target)
+        return route.leads_to(self.target) and (self._takeover is None or self._takeover.believes(route.table_id))
 
     def _is_open(self, route: Route) -> bool:
         """Whether a write may help: the route is wrong, none was accepted yet, and none was refused for good."""
@@ -220,20 +240,16 @@ class RouteUpdate:
             problem = route.problem(self.target)
             if problem and not route.is_visible and any(other.is_visible for other in routes):
                 self._log.warning(f"{route.table_id} {problem}")
-            elif problem or self._is_doubtful(route):
+            elif problem:
                 old = Unknown(shorten(f"was written, but EC2 still says that it {problem}", 100))
                 failures.append((route.table_id, self._failures.get(route.table_id, old)))
+            elif route.table_id in self._failures:
+                # Told for long enough, or there is no time left to doubt it: a start that fails would ban the node.
+                self._log.warning(
+                    f"{route.table_id} leads here, but was not written: {self._failures[route.table_id].full_text}"
+                )
         if failures:
             raise combine(failures)
-
-    def _is_doubtful(self, route: Route) -> bool:
-        """Whether it may be an old answer that it leads to the target: EC2 says that it did not do the write.
-
-        Where only the answer to the write is missing, what EC2 tells after all attempts counts: a start must not fail while
-        EC2 does what it is slow to answer.
-        """
-        failure = self._failures.get(route.table_id)
-        return self._is_open(route) and isinstance(failure, (NotDone, Rejected))
 
     def delete(self, routes: list[Route]) -> None:
         """Delete the routes that lead to the target, at once. Raises a Failure that names each table that failed."""

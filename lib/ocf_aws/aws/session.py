@@ -161,7 +161,6 @@ def _core_session(access: Access, imds: Imds) -> Any:
 
     botocore's door may go through a proxy, falls back to version 1, and waits 1 s a try without a bound on the whole.
     """
-    import os
     import warnings
 
     from botocore.credentials import CredentialProvider, Credentials
@@ -170,15 +169,11 @@ def _core_session(access: Access, imds: Imds) -> Any:
     # It would stand in the log of every action on Python 3.9, which RHEL 9 supports as long as RHEL 9 itself.
     warnings.filterwarnings("ignore", ".*Python 3.*", module="boto.*")
 
-    # A profile may still lead through botocore's own (credential_source = Ec2InstanceMetadata).
-    exempt = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
-    if "*" not in exempt:
-        os.environ["no_proxy"] = ",".join(dict.fromkeys([*exempt, imds.host]))
-
     class InstanceRole(CredentialProvider):  # type: ignore[misc]
         """The role of this instance, from IMDS."""
 
-        METHOD = CANONICAL_NAME = "ocf-aws-instance-role"
+        METHOD = "ocf-aws-instance-role"
+        CANONICAL_NAME = "Ec2InstanceMetadata"
 
         def load(self) -> Any:
             role = imds.role_credentials()
@@ -192,6 +187,10 @@ def _core_session(access: Access, imds: Imds) -> Any:
     chain = session.get_component("credential_provider")
     chain.insert_before("iam-role", InstanceRole())
     chain.remove("iam-role")
+    # A profile names it by its canonical name (credential_source), and then with a list of its own.
+    sourcer = getattr(chain.get_provider("assume-role"), "_credential_sourcer", None)
+    named = getattr(sourcer, "_providers", [])
+    named[:] = [InstanceRole() if each.METHOD == "iam-role" else each for each in named]
     return session
 
 

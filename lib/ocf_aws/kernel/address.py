@@ -32,6 +32,9 @@ _IFA_F_NODAD = 0x02
 _IFA_F_NOPREFIXROUTE = 0x200
 _FOREVER = 0xFFFFFFFF
 
+PROTOCOL = 203
+"""Mark of what is the agents' own: a number that no routing daemon has (/etc/iproute2/rt_protos)."""
+
 
 class LinkAddress(Record):
     """An address as it is on a link. index: the link's. protocol: number of who added it, 0 where the kernel has none."""
@@ -71,23 +74,23 @@ def is_own_address(ip: IpAddress, link_index: int | None) -> bool:
 
     link_index: of the link that is to carry it, None while that is not known. An overlay IP stands on its link alone in
     its prefix, and outside of the subnets of the link. Other links, such as bridges of containers, forbid nothing.
-    Raises SoftError.
+    One that carries the agents' mark is none, whatever else came to its link since. Raises SoftError.
     """
     addresses = list_addresses(ip.family)
     placed = next((each for each in addresses if each.ip == ip), None)
     if placed is not None and placed.prefix_length != ip.bits:
         return True
+    if placed is not None and placed.protocol == PROTOCOL:
+        return False
     indexes = {link_index} | ({placed.index} if placed else set())
     return any(each.index in indexes and each.ip != ip and ip in each.network for each in addresses)
 
 
-def add_address(
-    rtnl: Rtnl, ip: IpAddress, link: Link, *, label: str | None = None, protocol: int = 0, is_source: bool = True
-) -> bool:
-    """Put the address on the link, alone in its prefix and with no route but its own.
+def add_address(rtnl: Rtnl, ip: IpAddress, link: Link, *, label: str | None = None, is_source: bool = True) -> bool:
+    """Put the address on the link, alone in its prefix, with no route but its own, and with the agents' mark.
 
-    label: what `ip address` shows beside it, IPv4 only. protocol: the mark that says whose it is, where the kernel can keep
-    one. is_source: whether connections that the node opens may leave with it; IPv6 only (RFC 6724, rule 3).
+    Linux before 5.18 keeps no mark of an address. label: what `ip address` shows beside it, IPv4 only.
+    is_source: whether connections that the node opens may leave with it; IPv6 only (RFC 6724, rule 3).
     Returns False when it was there. Raises SoftError.
     """
     flags = _IFA_F_NOPREFIXROUTE
@@ -101,8 +104,7 @@ def add_address(
     elif label:
         body += encode_attribute(_IFA_LABEL, label.encode() + b"\0")
     body += encode_attribute(_IFA_FLAGS, pack("=I", flags))
-    if protocol:
-        body += encode_attribute(_IFA_PROTO, bytes([protocol]))
+    body += encode_attribute(_IFA_PROTO, bytes([PROTOCOL]))
     return rtnl.request(
         f"add {ip.network} to {link.name}",
         RTM_NEWADDR,

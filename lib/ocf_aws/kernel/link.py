@@ -38,9 +38,9 @@ class LinkMissing(NotInstalled):
 
 
 class LinkDown(SoftError):
-    """The link is down. Whoever took it down, such as a tool that configures it anew, may bring it up."""
+    """The link is down. Whoever took it down, such as a tool that configures it anew, may bring it up in some seconds."""
 
-    certain_after = float("inf")
+    certain_after = 30.0
 
 
 class Link(Record):

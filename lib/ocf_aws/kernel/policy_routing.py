@@ -11,7 +11,7 @@ import errno
 from struct import unpack
 
 from ocf_aws.ip import AF_INET, AF_INET6, IpAddress, IpNetwork
-from ocf_aws.kernel.address import add_address, list_addresses, remove_address
+from ocf_aws.kernel.address import PROTOCOL, add_address, list_addresses, remove_address
 from ocf_aws.kernel.netlink import (
     NLM_F_CREATE,
     NLM_F_EXCL,
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from ocf_aws.kernel.address import LinkAddress
     from ocf_aws.kernel.link import Link
     from ocf_aws.kernel.netlink import Rtnl
-
-PROTOCOL = 203
-"""Mark of what is the agent's own: a number that no routing daemon has (/etc/iproute2/rt_protos)."""
 
 PRIORITY = 4000
 """Of the rules: before those of amazon-ec2-net-utils (10000 and up), cloud-netconfig (30000 and up) and cloud-init."""
@@ -216,7 +213,7 @@ class LinkConfig(Record):
         done = [f"added {rule}" for rule in self.rules if rule not in rules and _add_rule(rtnl, rule)]
         done += [f"added {route}" for route in self.routes(link) if route not in routes and _add_route(rtnl, route)]
         # Addresses come last: from its first packet on, an answer takes the right way.
-        done += [f"added {ip}" for ip in self.addresses if add_address(rtnl, ip, link, protocol=PROTOCOL)]
+        done += [f"added {ip}" for ip in self.addresses if add_address(rtnl, ip, link)]
         return done + _remove(
             rtnl,
             [rule for rule in rules if rule not in self.rules],

@@ -127,7 +127,7 @@ def hide_passwords(text: str) -> str:
     from re import sub
 
     # A password that should have been escaped may have any of a URL's own characters in it.
-    return sub(r"://\S*@", "://", text)
+    return sub(r"://\S{0,500}@", "://", text)
 
 
 def combine(failures: Iterable[tuple[str, Failure]]) -> Failure:

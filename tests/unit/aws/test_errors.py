@@ -8,7 +8,6 @@ from ocf_aws.aws.errors import (
     AccessDenied,
     CredentialsRefused,
     NoCredentials,
-    NotDone,
     NotFound,
     Rejected,
     RejectedForGood,
@@ -33,8 +32,7 @@ def translate(code: str, message: str = "why", status: int = 400) -> Failure:
 @pytest.mark.parametrize(
     "kind, codes",
     [
-        (NotDone, "RequestLimitExceeded Throttling"),
-        (Unanswered, "InternalError ServiceUnavailable Unavailable"),
+        (Unanswered, "RequestLimitExceeded Throttling InternalError ServiceUnavailable Unavailable"),
         (AccessDenied, "UnauthorizedOperation AccessDenied OptInRequired Blocked"),
         (
             CredentialsRefused,

@@ -64,7 +64,9 @@ class FakeBotocore:
             available_profiles=self.profiles,
             region_name=None,
             set_config_variable=lambda name, value: None,
-            get_component=lambda name: SimpleNamespace(insert_before=self._insert, remove=self.providers.remove),
+            get_component=lambda name: SimpleNamespace(
+                insert_before=self._insert, remove=self.providers.remove, get_provider=lambda name: None
+            ),
             get_credentials=lambda: self.credentials,
             client=self._client,
         )

@@ -37,7 +37,7 @@ def test_addresses_are_told_with_link_and_prefix(link: Link) -> None:
 
 @pytest.mark.parametrize("ip", [IP, IP6])
 def test_an_address_is_added_alone_in_its_prefix_and_removed(kernel: FakeKernel, link: Link, ip: IpAddress) -> None:
-    assert add_address(kernel, ip, link, protocol=203)
+    assert add_address(kernel, ip, link)
     assert not add_address(kernel, ip, link)
     placed = find_address(ip)
     assert placed is not None and tuple(placed) == (ip, ip.bits, ENS5, 203)

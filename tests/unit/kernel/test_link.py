@@ -56,7 +56,7 @@ def test_a_link_that_is_not_there_is_none_and_required_names_those_that_are() ->
 
 def test_a_start_waits_for_a_link_that_may_come_back() -> None:
     assert LinkMissing.status == 5 and LinkMissing.certain_after == SETTLE_SECONDS
-    assert LinkDown.status == 1 and LinkDown.certain_after == float("inf")
+    assert LinkDown.status == 1 and LinkDown.certain_after > SETTLE_SECONDS
 
 
 def test_a_long_list_of_links_is_cut(kernel: FakeKernel) -> None:
