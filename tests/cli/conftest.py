@@ -140,7 +140,7 @@ class Node:
         start = time.monotonic()
         done = subprocess.run(
             # Of a job that a script runs in the background, as these tests may be, Ctrl-C is ignored and handed on.
-            [*"env --default-signal=INT".split(), *COMMAND, *words],
+            [*"/usr/bin/env --default-signal=INT".split(), *COMMAND, *words],
             env={**self._command_variables(), **environ},
             stdin=subprocess.DEVNULL,
             stdout=stdout,

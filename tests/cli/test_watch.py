@@ -52,7 +52,7 @@ class Watching:
         command = [*(user or []), PYTHON, "-B", *python, str(CHECKOUT / "packaging/bin/ocf-aws"), "watch", *words]
         # Of a job that a script runs in the background, as these tests may be, Ctrl-C is ignored and handed on.
         self.process = where.popen(
-            *"env --default-signal=INT".split(),
+            *"/usr/bin/env --default-signal=INT".split(),
             f"PYTHONPATH={CHECKOUT}/lib",
             *command,
             stdin=subprocess.DEVNULL,
@@ -366,7 +366,7 @@ def test_a_resource_is_asked_at_its_address_and_its_cluster_is_told(node: Any, t
     node.report("node1")
     node.shell("ip address add 192.168.10.10/32 dev ens5")
     process = subprocess.Popen(
-        [*"env --default-signal=INT".split(), *COMMAND, "watch", "rsc_ip"],
+        [*"/usr/bin/env --default-signal=INT".split(), *COMMAND, "watch", "rsc_ip"],
         env={**node.variables(), "PYTHONPATH": str(CHECKOUT / "lib")},
         stdout=subprocess.PIPE,
         text=True,

@@ -52,7 +52,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing(tmp_path: Path, when: str) ->
     before = processes()
     with subprocess.Popen(
         # A job that a script runs in the background, as these tests may be, ignores Ctrl-C and hands that on.
-        ["env", "--default-signal=INT", *SANDBOXED, "demo", "--pictures", str(tmp_path)],
+        ["/usr/bin/env", "--default-signal=INT", *SANDBOXED, "demo", "--pictures", str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
