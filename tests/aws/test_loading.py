@@ -11,6 +11,14 @@ import trustme
 
 import ocf_aws
 
+
+def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with the library in an interpreter of its own: what is loaded, and a crash, stay there."""
+    environ = {"PYTHONPATH": str(Path(ocf_aws.__file__).parents[1])}
+    command = [sys.executable, "-c", program, *words]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
 PROGRAM = """
 from sys import argv
 from threading import Barrier, Thread
@@ -41,14 +49,7 @@ def test_threads_that_connect_at_the_same_time_do_not_crash_the_interpreter(tmp_
     # With contexts of ssl's own, most runs end by SIGSEGV.
     bundle = tmp_path / "ca.pem"
     trustme.CA().cert_pem.write_to_path(str(bundle))
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(bundle)],
-        env={"PYTHONPATH": str(Path(ocf_aws.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run(PROGRAM, str(bundle))
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -97,20 +98,11 @@ print(dumps(asked))
 
 
 def test_the_part_of_botocore_that_is_loaded_asks_as_all_of_it() -> None:
-    part, whole = (
-        subprocess.run(
-            [sys.executable, "-c", REQUESTS, how],
-            env={"PYTHONPATH": str(Path(ocf_aws.__file__).parents[1])},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        ).stdout
-        for how in ("part", "whole")
-    )
-    asked = loads(whole)
+    part, whole = (run(REQUESTS, how) for how in ("part", "whole"))
+    assert (part.returncode, whole.returncode) == (0, 0), part.stderr + whole.stderr
+    asked = loads(whole.stdout)
     assert len(asked) >= 6
-    assert loads(part) == asked
+    assert loads(part.stdout) == asked
 
 
 LOADS = """
@@ -126,5 +118,5 @@ assert load_boto3(is_whole=True) is whole and load_boto3() is whole
 
 
 def test_boto3_is_loaded_whole_once() -> None:
-    environ = {"PYTHONPATH": str(Path(ocf_aws.__file__).parents[1])}
-    subprocess.run([sys.executable, "-c", LOADS], env=environ, timeout=60, check=True)
+    done = run(LOADS)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -589,6 +589,15 @@ def meta(node: Any, name: str, value: str) -> None:
     node.shell(f"crm_resource --resource rsc_ip --meta --set-parameter {name} --parameter-value {value}")
 
 
+def add_database(node: Any) -> None:
+    """A resource that one node has as the primary."""
+    node.edit_cib(
+        "</resources>",
+        '<clone id="db-clone"><meta_attributes id="db-meta"><nvpair id="db-promotable" name="promotable" value="true"/>'
+        '</meta_attributes><primitive id="db" class="ocf" provider="pacemaker" type="Stateful"/></clone></resources>',
+    )
+
+
 def property_(node: Any, name: str, value: str) -> None:
     node.shell(f"crm_attribute --type crm_config --name {name} --update {value}")
 
@@ -618,11 +627,7 @@ def a_failure_expires_before_a_stop_has_to_end(node: Any) -> None:
 @fault("failure-handling", "--set-parameter migration-threshold --parameter-value 5000", status="warning")
 def a_ban_of_the_address_would_move_the_primary(node: Any) -> None:
     the_address_follows_nothing(node)
-    node.edit_cib(
-        "</resources>",
-        '<clone id="db-clone"><meta_attributes id="db-meta"><nvpair id="db-promotable" name="promotable" value="true"/>'
-        '</meta_attributes><primitive id="db" class="ocf" provider="pacemaker" type="Stateful"/></clone></resources>',
-    )
+    add_database(node)
     node.edit_cib(
         "<constraints>",
         '<constraints><rsc_colocation id="ip-with-db" rsc="rsc_ip" with-rsc="db-clone" with-rsc-role="Promoted" score="2000"/>',
@@ -817,11 +822,7 @@ def the_address_is_only_kept_apart_from_another(node: Any) -> None:
 @fault("colocation", "pcs constraint colocation add rsc_ip with Promoted db-clone", status="warning")
 def the_address_follows_no_primary(node: Any) -> None:
     the_address_follows_nothing(node)
-    node.edit_cib(
-        "</resources>",
-        '<clone id="db-clone"><meta_attributes id="db-meta"><nvpair id="db-promotable" name="promotable" value="true"/>'
-        '</meta_attributes><primitive id="db" class="ocf" provider="pacemaker" type="Stateful"/></clone></resources>',
-    )
+    add_database(node)
 
 
 def add_twin(node: Any, provider: str, type: str) -> None:
