@@ -135,6 +135,11 @@ class Facts:
             None,
         )
 
+    @property
+    def unknown_nodes(self) -> list[str]:
+        """The other nodes of which EC2 tells no instance."""
+        return [name for name, peer in (self.get("peers") or {}).items() if peer is None]
+
     def why_unknown(self, node: str | None = None) -> str:
         """Why it is not known which instance that node is, or any node without a name; empty where it is known.
 
@@ -143,10 +148,11 @@ class Facts:
         try:
             if node in (None, HERE):
                 self["instance_id"]
-            peers = {} if node == HERE else self["peers"]
+            if node != HERE:
+                self["peers"]
         except Failure as failure:
             return str(failure)
-        missing = [name for name, peer in peers.items() if peer is None and node in (None, name)]
+        missing = [name for name in self.unknown_nodes if node in (None, name)]
         return f"no instance is known for node {', '.join(missing)}" if missing else ""
 
     def carrier(self, peer: Instance) -> Interface | None:

@@ -35,8 +35,8 @@ class Output:
         self.is_json = form == "json"
         self._stream = stream or sys.stdout
         self.is_terminal = self._stream.isatty() and not self.is_json
-        # https://no-color.org: present and not empty.
         self.is_needed = True
+        # https://no-color.org: present and not empty.
         self._has_colour = self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     @property

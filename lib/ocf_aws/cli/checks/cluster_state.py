@@ -53,8 +53,7 @@ def check_failures(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Fin
 @in_cluster
 def check_bans(facts: Facts, cib: Cib, primitive: Primitive) -> Iterator[Finding]:
     """Constraints that a move left behind."""
-    names = {primitive.id, *primitive.parents}
-    found = [(resource, node, id) for id, resource, node in cib.bans if resource in names]
+    found = [(resource, node, id) for id, resource, node in cib.bans if resource in primitive.names]
     for resource, _, id in found:
         yield warning(f"{id} is left from a move or ban", f"crm_resource --resource {resource} --clear")
     if not found:

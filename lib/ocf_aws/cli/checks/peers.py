@@ -27,8 +27,7 @@ def find_doubt(facts: Facts, detail: str) -> Finding | None:
     reason = facts.why_unknown()
     if not reason:
         return None
-    missing = [name for name, peer in (facts.get("peers") or {}).items() if peer is None]
-    remedy = _name_instance(missing[0]) if missing else ""
+    remedy = _name_instance(facts.unknown_nodes[0]) if facts.unknown_nodes else ""
     if isinstance(facts.failure("peers"), AccessDenied):
         remedy = "ocf-aws policy --with-check"
     return unknown(f"{detail}: {reason}", remedy)
@@ -44,14 +43,14 @@ def check_found(facts: Facts) -> Iterator[Finding]:
     if alone := _alone(facts):
         yield alone
         return
-    missing = [name for name, peer in facts["peers"].items() if peer is None]
-    for name in missing:
+    known = _peers(facts)
+    for name in facts.unknown_nodes:
         yield warning(
             f"no instance is known for node {name}: neither pcmk_host_map nor the tag Name nor a private DNS name tells",
             _name_instance(name),
         )
-    if not missing:
-        yield passed(", ".join(f"{name} is {peer.id}" for name, peer in _peers(facts).items()) or "one node alone")
+    if not facts.unknown_nodes:
+        yield passed(", ".join(f"{name} is {peer.id}" for name, peer in known.items()) or "one node alone")
 
 
 @CHECKS.add("peers-running")

@@ -39,8 +39,7 @@ def check_failure_handling(facts: Facts, cib: Cib, primitive: Primitive) -> Find
         )
     if not expires and (threshold == "1" or not is_off(cib.properties, "start-failure-is-fatal", "true")):
         return warning("no failure-timeout: one failed start bans the node until somebody cleans up", remedy)
-    names = {primitive.id, *primitive.parents}
-    follows = [each.other for each in cib.colocations if each.is_with_primary and each.resource in names]
+    follows = [each.other for each in cib.colocations if each.is_with_primary and each.resource in primitive.names]
     if follows and threshold.isdecimal() and int(threshold) < _NO_THRESHOLD:
         return warning(
             f"migration-threshold {threshold}: a ban of {primitive.id} moves the primary of {follows[0]} too",
@@ -68,10 +67,9 @@ def check_stickiness(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
 @in_cluster
 def check_colocation(facts: Facts, cib: Cib, primitive: Primitive) -> Finding:
     """Does the address follow what it serves?"""
-    names = {primitive.id, *primitive.parents}
     if len([each for each in cib.primitives if set(each.parents) & set(primitive.parents)]) > 1:
         return passed(f"in group {primitive.parents[0]}")
-    if any(names & {each.resource, each.other} for each in cib.colocations):
+    if any(primitive.names & {each.resource, each.other} for each in cib.colocations):
         return passed("colocated")
     others = [each for each in cib.primitives if each.standard != "stonith" and each.id != primitive.id]
     if not others:

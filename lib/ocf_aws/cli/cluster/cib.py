@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ocf_aws.cli.agent_files import AGENTS
+from ocf_aws.ocf.agent import FALSE, TRUE
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Primitive:
     def is_ours(self) -> bool:
         """Whether one of our agents runs it."""
         return self.provider == "aws" and self.type in AGENTS
+
+    @property
+    def names(self) -> set[str]:
+        """Its own, and those of the group and clone that it is in: constraints name any of them."""
+        return {self.id, *self.parents}
 
     @property
     def is_promotable(self) -> bool:
@@ -174,12 +180,12 @@ class Cib:
 
 def is_on(value: str) -> bool:
     """Whether a value is true, in any of the words that Pacemaker takes for it (crm_str_to_boolean())."""
-    return value.lower() in ("true", "on", "yes", "y", "1")
+    return value.lower() in TRUE
 
 
 def is_off(settings: Mapping[str, str], name: str, default: str) -> bool:
     """Whether a property or meta attribute is false, in any of the words that Pacemaker takes for it (crm_str_to_boolean())."""
-    return settings.get(name, default).lower() in ("false", "off", "no", "n", "0")
+    return settings.get(name, default).lower() in FALSE
 
 
 def is_managed(primitive: Primitive, cib: Cib) -> bool:
